@@ -1,0 +1,43 @@
+# One image for each deployable. PACKAGE is its folder: operator, services/gateway, services/file-service, ...
+#
+#   docker build --build-arg PACKAGE=services/gateway -t opsbuddy-gateway:0.1.0 .
+#
+# Every image shares the layer of core's dependencies; the next one holds what its package adds. Third-party packages are those of requirements.lock,
+# their hashes verified, and only those that the package asks for. Nothing here needs BuildKit.
+ARG BASE=python:3.11-slim-bookworm
+
+FROM ${BASE} AS base
+ARG UV_VERSION=0.13.9
+ENV PATH=/opt/tools/bin:${PATH} VIRTUAL_ENV=/opt/opsbuddy UV_NO_CACHE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+# prints what the named folders' pyproject.toml files depend on outside this repository
+ENV THIRD_PARTY='import sys, tomllib; [print(d) for f in sys.argv[1:] for d in tomllib.load(open(f + "/pyproject.toml", "rb"))["project"]["dependencies"] if not d.startswith("opsbuddy-")]'
+WORKDIR /build
+RUN python3 -m venv /opt/tools && pip install --quiet "uv==${UV_VERSION}" && uv venv --quiet /opt/opsbuddy
+COPY requirements.lock ./
+RUN uv pip install --quiet --python /opt/tools/bin/python --constraint requirements.lock uv_build
+COPY core/pyproject.toml core/
+RUN python3 -c "$THIRD_PARTY" core >wanted && uv pip install --quiet --constraint requirements.lock --requirement wanted \
+ && /opt/opsbuddy/bin/python -m compileall -q /opt/opsbuddy/lib && cd /opt/opsbuddy && find . ! -type d | sort >/opt/shared
+
+FROM base AS package
+ARG PACKAGE
+COPY ${PACKAGE}/pyproject.toml ${PACKAGE}/
+RUN python3 -c "$THIRD_PARTY" core "${PACKAGE}" >wanted && uv pip install --quiet --constraint requirements.lock --requirement wanted \
+ && sed -n 's/^\([^ ]*==[^ ]*\) .*/\1/p' requirements.lock >locked && ! uv pip freeze | grep -vxF -f locked
+COPY core/ core/
+COPY ${PACKAGE}/ ${PACKAGE}/
+RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels ./core "./${PACKAGE}" \
+ && uv pip install --quiet --no-deps /wheels/*.whl \
+ && /opt/opsbuddy/bin/python -m compileall -q /opt/opsbuddy/lib \
+ && ln -s "opsbuddy-${PACKAGE##*/}" /opt/opsbuddy/bin/serve && test -x /opt/opsbuddy/bin/serve \
+ && mkdir /opt/own && cd /opt/opsbuddy && find . ! -type d | sort | comm -13 /opt/shared - | tar -c -T - | tar -x -C /opt/own
+
+FROM ${BASE} AS runtime
+RUN groupadd --gid 1000 opsbuddy && useradd --uid 1000 --gid 1000 --home-dir /data --no-create-home opsbuddy && install -d -o 1000 -g 1000 /data
+ENV PATH=/opt/opsbuddy/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+COPY --from=base /opt/opsbuddy /opt/opsbuddy
+COPY --from=package /opt/own /opt/opsbuddy
+WORKDIR /data
+USER 1000:1000
+# the package's console script, opsbuddy-<name>
+CMD ["serve"]

@@ -1,0 +1,62 @@
+# The whole interface of a developer. `make help` lists it.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+MEMBERS := core operator services/gateway services/file-service services/utility-service services/analytics-service services/timeseries-service services/ui-service
+INSTALLED := $(VENV)/.installed
+FAST := not contract and not influxdb and not browser and not e2e and not demo
+
+##@ Run
+demo: $(INSTALLED) ## The whole platform as local processes; the UI on http://localhost:3000 (Ctrl-C ends it)
+	@$(BIN)/python -m tests.demo
+up: $(INSTALLED) ## A kind cluster with the platform installed by Helm
+	@tests/cluster/install.sh
+down: ## Remove the cluster and every trace of it
+	@tests/cluster/down.sh
+
+##@ Develop
+install: $(INSTALLED) ## The virtual environment with everything in it
+check: $(INSTALLED) ## What a developer runs all day, under a minute: lint, types, import contracts, generated files, fast tests
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy --no-error-summary core/src operator/src services/*/src
+	@$(BIN)/lint-imports --no-logo 2>&1 | tail -n 3
+	@$(BIN)/python -m tests.generated check
+	@$(BIN)/pytest -q -m "$(FAST)"
+test: $(INSTALLED) ## Every test; installs what it needs and says what it does
+	@tests/run.sh
+format: $(INSTALLED) ## Format and mend what can be mended
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix .
+generate: $(INSTALLED) ## Write the generated files anew: CRD, chart schema and tables, install.yaml
+	@$(BIN)/python -m tests.generated write
+lock: $(VENV)/bin/uv ## Resolve dependencies anew into requirements.lock
+	@flock $(VENV)/.make.lock $(BIN)/uv lock --quiet
+	@flock $(VENV)/.make.lock $(BIN)/uv export --quiet --all-packages --no-emit-workspace --no-annotate --no-header --frozen --output-file requirements.lock
+	@$(MAKE) --no-print-directory install
+bench: $(INSTALLED) ## Measure against a baseline in the same run (bench-gateway, bench-operator for one of them)
+	@$(BIN)/python -m tests.bench
+bench-%: $(INSTALLED)
+	@$(BIN)/python -m tests.bench $*
+clean: ## Remove the virtual environment, caches and the demo's data
+	@rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis tests/.artifacts
+
+##@ Help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/bin/uv:
+	@command -v python3 >/dev/null || { echo "python3 is missing: install Python 3.11 or newer (Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, this is $$(python3 --version)" >&2; exit 1; }
+	@echo "making $(VENV)"
+	@python3 -m venv $(VENV) || { echo "python3 cannot make a virtual environment: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+$(INSTALLED): $(VENV)/bin/uv requirements.lock pyproject.toml $(MEMBERS:=/pyproject.toml)
+	@echo "installing the packages of requirements.lock"
+	@flock $(VENV)/.make.lock $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@flock $(VENV)/.make.lock $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
+	@touch $@
+
+.PHONY: demo up down install check test format generate lock bench clean help

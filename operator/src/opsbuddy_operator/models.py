@@ -1,0 +1,108 @@
+"""What flows through a reconcile: a key in, what was observed, what was decided. Plain data; no client, no clock, no framework."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+Object = Mapping[str, Any]
+"""A Kubernetes object as the API server returns it, or as it should be."""
+
+FIELD_MANAGER = "opsbuddy"
+HANDOVER_MANAGER = (
+    "opsbuddy-handover"  # owns spec.replicas beside the autoscaler, so that letting go of it does not reset it to 1
+)
+SERVICE_LABEL = "opsbuddy.dev/service"  # on every child: the name of its resource
+MANAGED_BY = ("app.kubernetes.io/managed-by", "opsbuddy-operator")
+MANIFEST_HASH = "opsbuddy.dev/manifest-sha256"  # annotation of a child: hash of what was applied
+CONFIG_HASH = "opsbuddy.dev/config-sha256"  # annotation of the pod template: a change rolls the pods
+
+
+class Subject(StrEnum):
+    """What a key stands for."""
+
+    SERVICE = "service"
+    ROUTES = "routes"  # the routing table of a namespace; name is empty
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """One unit of work in the queue."""
+
+    subject: Subject
+    namespace: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ref:
+    """One Kubernetes object by name."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A ready pod of a Gateway resource, and the hash of the table that it says it serves (None: it did not answer)."""
+
+    pod: str
+    serves: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Everything a decision about one resource rests on."""
+
+    resource: Object
+    children: tuple[
+        Object, ...
+    ] = ()  # live objects that carry our label for this resource (among them a retained claim)
+    pods: tuple[Object, ...] = ()
+    references: Mapping[Ref, str | None] = field(
+        default_factory=dict
+    )  # ConfigMaps and Secrets: hash of the data; None: missing
+    taken: Mapping[Ref, Object] = field(default_factory=dict)  # live objects that have a name we need and are not ours
+    failures: Mapping[Ref, str] = field(default_factory=dict)  # what the API server refused in this pass, in its words
+    table_hash: str | None = None  # of the routing table as it is in the namespace
+    routed: frozenset[str] = frozenset()  # names of the services that the table in the namespace routes to
+    gateways: tuple[Gateway, ...] = ()  # ready pods of the namespace's Gateway resources
+    has_gateway: bool = False  # the namespace has a resource with role Gateway
+    route_conflict: str | None = None  # name of the resource that has this one's prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A Kubernetes Event to be recorded once per transition."""
+
+    type: str  # Normal or Warning
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do to the children; the status is decided afterwards, from what came of it."""
+
+    apply: tuple[Object, ...] = ()  # in order; only what differs from the live object
+    handover: tuple[
+        Object, ...
+    ] = ()  # applied first, by HANDOVER_MANAGER: minimal Deployments that hold the live replicas
+    delete: tuple[Ref, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The status to write, and what to tell about the change."""
+
+    status: Object
+    events: tuple[Event, ...] = ()
+    look_again: float | None = None  # seconds, when only time or somebody who sends no event can change the verdict
+
+
+def ref(obj: Object) -> Ref:
+    """Return the reference of an object."""
+    metadata = obj["metadata"]
+    return Ref(obj["apiVersion"], obj["kind"], metadata.get("namespace", ""), metadata["name"])
