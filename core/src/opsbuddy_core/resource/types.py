@@ -29,7 +29,7 @@ def rule(expression: str, message: str, **more: str) -> dict[str, str]:
 
 def rules(*entries: dict[str, str]) -> ConfigDict:
     """Attach CEL rules to a model."""
-    return ConfigDict(json_schema_extra={RULES: cast("list[Any]", list(entries))})
+    return ConfigDict(json_schema_extra={RULES: cast("Any", list(entries))})
 
 
 Quantity = Annotated[

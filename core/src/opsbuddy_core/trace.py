@@ -1,0 +1,58 @@
+"""Which request a piece of work belongs to: a request id and the W3C trace context, carried by a context variable."""
+
+import re
+import secrets
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+
+_TRACEPARENT = re.compile(r"^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9._~:@/+=-]{1,128}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One hop of a request."""
+
+    request_id: str
+    trace_id: str
+    span_id: str
+    flags: str
+
+    def headers(self) -> dict[str, str]:
+        """Headers that pass the context on to the next hop."""
+        return {"x-request-id": self.request_id, "traceparent": f"00-{self.trace_id}-{self.span_id}-{self.flags}"}
+
+
+_current: ContextVar[Trace | None] = ContextVar("trace", default=None)
+
+
+def continued(request_id: str | None, traceparent: str | None) -> Trace:
+    """Return this hop's trace: the caller's where it sent a valid one, a fresh one otherwise."""
+    match = _TRACEPARENT.match(traceparent or "")
+    return Trace(
+        request_id=request_id if request_id and _REQUEST_ID.match(request_id) else secrets.token_hex(16),
+        trace_id=match[2] if match else secrets.token_hex(16),
+        span_id=secrets.token_hex(8),
+        flags=match[4] if match else "01",
+    )
+
+
+def current() -> Trace | None:
+    """Return the trace of the request that is being worked on, if any."""
+    return _current.get()
+
+
+def enter(trace: Trace) -> Token[Trace | None]:
+    """Make a trace the current one; `leave` with the token undoes it."""
+    return _current.set(trace)
+
+
+def leave(token: Token[Trace | None]) -> None:
+    """Make the trace before `enter` the current one again."""
+    _current.reset(token)
+
+
+def outgoing() -> dict[str, str]:
+    """Headers for a request to another service, inside or outside of a request of our own."""
+    trace = _current.get()
+    return trace.headers() if trace else {}

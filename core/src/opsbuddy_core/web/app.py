@@ -1,0 +1,81 @@
+"""Makes the web application of a deployable: what all of them have, around the routes of its own."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from opsbuddy_core import logs
+from opsbuddy_core.health import Health
+from opsbuddy_core.settings import Settings
+from opsbuddy_core.shipping import LogShipper
+from opsbuddy_core.web import docs, operations, problems
+from opsbuddy_core.web.context import BodyLimit, RequestContext
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+Status = Callable[[], Awaitable[dict[str, Any]]]
+
+
+def create_app(
+    settings: Settings,
+    health: Health,
+    routers: Sequence[APIRouter],
+    *,
+    lifespan: Lifespan | None = None,
+    status: Status | None = None,
+    metrics_at: str | None = "/metrics",
+) -> FastAPI:
+    """Return the application.
+
+    `status` adds to `GET /status`; `metrics_at` None leaves `/metrics` to a router of the service. Logging is configured when the
+    application starts, so that a test that never starts it keeps its own.
+    """
+
+    @asynccontextmanager
+    async def around(app: FastAPI) -> AsyncGenerator[None]:
+        async with _shipping(settings), lifespan(app) if lifespan else _nothing():
+            yield
+
+    app = FastAPI(
+        title=settings.title,
+        version=version(health.distribution),
+        lifespan=around,
+        docs_url=None,  # the framework's page loads its script from a CDN
+        redoc_url=None,
+        responses={
+            "default": {
+                "description": "What went wrong, as a problem document (RFC 9457)",
+                "content": {problems.MEDIA_TYPE: {}},
+            }
+        },
+    )
+    app.state.health = health
+    problems.install(app)
+    app.include_router(operations.router(health, status, metrics_at))
+    app.include_router(docs.router())
+    for router in routers:
+        app.include_router(router)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(RequestContext)
+    return app
+
+
+@asynccontextmanager
+async def _shipping(settings: Settings) -> AsyncIterator[None]:
+    shipper = LogShipper(settings.analytics_url) if settings.analytics_url else None
+    logs.configure(settings.service_name, settings.effective_log_level, shipper)
+    if shipper is None:
+        yield
+        return
+    await shipper.start()
+    try:
+        yield
+    finally:
+        await shipper.stop()
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[None]:
+    yield

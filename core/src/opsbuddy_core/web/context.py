@@ -1,0 +1,123 @@
+"""What surrounds every request, as plain ASGI: trace context, access log, metrics, a limit on the body."""
+
+import time
+from http import HTTPStatus
+
+from prometheus_client import Counter, Gauge, Histogram
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from opsbuddy_core import trace
+from opsbuddy_core.errors import TooLargeError
+from opsbuddy_core.logs import get_logger
+from opsbuddy_core.web.problems import response
+
+log = get_logger("access")
+QUIET = ("/health", "/metrics")
+
+REQUESTS = Counter("opsbuddy_http_requests_total", "Requests answered", ["method", "route", "status"])
+DURATION = Histogram(
+    "opsbuddy_http_request_duration_seconds",
+    "Time from the request's head to the answer's end",
+    ["method", "route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+IN_FLIGHT = Gauge("opsbuddy_http_requests_in_flight", "Requests being worked on")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class RequestContext:
+    """Continues the caller's trace, writes one access record a request and counts it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        here = trace.continued(_text(headers, b"x-request-id"), _text(headers, b"traceparent"))
+        token = trace.enter(here)
+        begun, status = time.perf_counter(), HTTPStatus.INTERNAL_SERVER_ERROR.value
+
+        async def observe(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), (b"x-request-id", here.request_id.encode())]
+            await send(message)
+
+        IN_FLIGHT.inc()
+        try:
+            await self.app(scope, receive, observe)
+        finally:
+            IN_FLIGHT.dec()
+            _account(scope, status, time.perf_counter() - begun)
+            trace.leave(token)
+
+
+class BodyLimit:
+    """Refuses a body over the limit. The rest is read and thrown away first: a client that is still writing would see a reset instead of the answer."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app, self.limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        length = _text(dict(scope["headers"]), b"content-length") or "0"
+        if length.isdigit() and int(length) > self.limit:
+            await drain(receive)
+            error = TooLargeError(
+                f"The body has {length} bytes; at most {self.limit} are taken here.", limit=self.limit
+            )
+            await response(error, scope["path"])(scope, receive, send)
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self.limit:
+                await drain(receive)
+                raise HTTPException(
+                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                    f"The body has more than the {self.limit} bytes that are taken here.",
+                )
+            return message
+
+        await self.app(scope, counted, send)
+
+
+async def drain(receive: Receive) -> None:
+    """Read the rest of a body and forget it."""
+    more = True
+    while more:
+        message = await receive()
+        more = message["type"] == "http.request" and message.get("more_body", False)
+
+
+def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return value.decode("latin-1") if value is not None else None
+
+
+def _account(scope: Scope, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", "(none)")  # the pattern, not the path: a label must stay bounded
+    method = scope["method"] if scope["method"] in METHODS else "(other)"
+    REQUESTS.labels(method, route, status).inc()
+    DURATION.labels(method, route).observe(seconds)
+    if scope["path"].startswith(QUIET) and status < HTTPStatus.BAD_REQUEST:
+        return
+    write = log.warning if status >= HTTPStatus.INTERNAL_SERVER_ERROR else log.info
+    write(
+        "Request answered",
+        operation="request",
+        method=scope["method"],
+        path=scope["path"],
+        status=status,
+        duration_ms=round(seconds * 1000, 3),
+    )

@@ -1,0 +1,119 @@
+"""Renders failures as RFC 9457 problem documents. Nothing of an unexpected exception is shown; the log has it."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, OpsBuddyError
+from opsbuddy_core.logs import get_logger
+
+log = get_logger("http")
+MEDIA_TYPE = "application/problem+json"
+
+
+def slugs() -> dict[int, type[OpsBuddyError]]:
+    """Return the error class for each status; the most general one where several share it."""
+    found: dict[int, type[OpsBuddyError]] = {}
+    stack = list(OpsBuddyError.__subclasses__())
+    while stack:
+        cls = stack.pop(0)
+        found.setdefault(int(cls.status), cls)
+        stack.extend(cls.__subclasses__())
+    return found
+
+
+def document(error: OpsBuddyError, instance: str) -> dict[str, Any]:
+    """Return the members of a problem document."""
+    members: dict[str, Any] = {
+        "type": error.type,
+        "title": error.title,
+        "status": int(error.status),
+        "detail": error.detail,
+        "instance": instance,
+    }
+    if error.errors:
+        members["errors"] = [entry.as_dict() for entry in error.errors]
+    return members | error.extensions
+
+
+def response(error: OpsBuddyError, instance: str, headers: dict[str, str] | None = None) -> Response:
+    """Return the HTTP answer for a failure."""
+    headers = dict(headers or {})
+    if error.retry_after is not None:
+        headers["retry-after"] = str(max(1, round(error.retry_after)))
+    body = orjson.dumps(document(error, instance), default=str)
+    return Response(body, int(error.status), headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers: expected errors, validation, the framework's own, and everything else."""
+    app.add_exception_handler(OpsBuddyError, _expected)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _expected(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OpsBuddyError)  # noqa: S101 - registered for this class alone
+    return response(error, request.url.path)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - likewise
+    entries = field_errors(error.errors())
+    if any(entry.code == "json_invalid" for entry in entries):
+        return response(
+            MalformedError("The body is no valid JSON; send one JSON document.", errors=entries), request.url.path
+        )
+    names = ", ".join(dict.fromkeys(entry.field for entry in entries))
+    detail = (
+        f"{len(entries)} field{'s' if len(entries) > 1 else ''} cannot be used: {names}. See errors for the reasons."
+    )
+    return response(InvalidRequestError(detail, errors=entries), request.url.path)
+
+
+async def _framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - likewise
+    phrase = HTTPStatus(error.status_code).phrase
+    detail = error.detail if error.detail and error.detail != phrase else _guidance(error.status_code, request)
+    known = slugs().get(error.status_code)
+    if known is None:
+        known = type(
+            "Problem",
+            (OpsBuddyError,),
+            {"slug": phrase.lower().replace(" ", "-"), "title": phrase, "status": error.status_code},
+        )
+    return response(known(detail), request.url.path, dict(error.headers or {}))
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("A request failed unexpectedly", operation="request", path=request.url.path, exc_info=error)
+    return response(
+        OpsBuddyError("Something went wrong inside; the log has it under the request id of this answer."),
+        request.url.path,
+    )
+
+
+def _guidance(status: int, request: Request) -> str:
+    if status == HTTPStatus.NOT_FOUND:
+        return f"There is nothing at {request.url.path}; /docs lists what there is."
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"{request.method} is not possible on {request.url.path}; /docs lists what is."
+    return HTTPStatus(status).description or HTTPStatus(status).phrase
+
+
+def field_errors(errors: Sequence[Any]) -> list[FieldError]:
+    """Turn pydantic's errors into ours: the field without the part of the request that it was in, never the value."""
+    entries = []
+    for error in errors:
+        location = [str(part) for part in error["loc"]]
+        if len(location) > 1 and location[0] in {"body", "query", "path", "header", "cookie"}:
+            location = location[1:]
+        entries.append(FieldError(".".join(location), error["msg"], error["type"]))
+    return entries

@@ -1,0 +1,95 @@
+"""Runs a web application as a process: command line, settings, and a shutdown that fails no request."""
+
+import argparse
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from types import FrameType
+from typing import TypeVar
+
+import uvicorn
+from starlette.types import ASGIApp
+from typing_extensions import override
+
+from opsbuddy_core.health import Health
+from opsbuddy_core.logs import get_logger
+from opsbuddy_core.settings import Settings, describe
+
+S = TypeVar("S", bound=Settings)
+KEEP_ALIVE = (
+    75  # longer than any client of ours keeps an idle connection, so that it is always the client that closes it
+)
+log = get_logger("server")
+
+
+class Server(uvicorn.Server):
+    """Not ready first, serve on while callers notice, then finish what is in flight and end."""
+
+    def __init__(self, config: uvicorn.Config, health: Health, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._health, self._drain_seconds = health, drain_seconds
+
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig == signal.SIGTERM and not self._health.draining and self._drain_seconds:
+            self._health.draining = True
+            asyncio.get_running_loop().call_later(self._drain_seconds, super().handle_exit, sig, None)
+            return
+        self._health.draining = True
+        super().handle_exit(sig, frame)
+
+
+def serve(app: ASGIApp, health: Health, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; exit code 1 when the port is taken."""
+    config = uvicorn.Config(
+        app,
+        host=settings.service_host,
+        port=settings.service_port,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        backlog=4096,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=30,
+        ws="websockets-sansio",
+    )
+    try:
+        listener = _listen(settings.service_host, settings.service_port)
+    except OSError as error:
+        sys.stderr.write(
+            f"Cannot listen on {settings.service_host}:{settings.service_port}: {error.strerror}. "
+            "End what listens there, or set another port.\n"
+        )
+        raise SystemExit(1) from error
+    Server(config, health, settings.drain_seconds).run(sockets=[listener])
+
+
+def run(distribution: str, settings_class: type[S], build: Callable[[S], tuple[ASGIApp, Health]]) -> None:
+    """Be the console script of a deployable: parse the command line, read the settings, build, serve."""
+    parser = argparse.ArgumentParser(
+        prog=distribution,
+        description=f"{settings_class.model_fields['title'].default}. Settings come from the environment or a .env file:",
+        epilog=describe(settings_class),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"{distribution} {version(distribution)}")
+    parser.add_argument("--check", action="store_true", help="read the settings, say whether they can be used, and end")
+    arguments = parser.parse_args()
+    settings = settings_class.load()
+    if arguments.check:
+        sys.stdout.write("The settings can be used.\n")
+        return
+    app, health = build(settings)
+    serve(app, health, settings)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.set_inheritable(True)
+    return listener

@@ -1,0 +1,152 @@
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from opsbuddy_core.errors import ConflictError
+from opsbuddy_core.health import Check, Health
+from opsbuddy_core.settings import Settings
+from opsbuddy_core.web.app import create_app
+from tests.support.apps import client
+
+
+class Thing(BaseModel):
+    name: str
+    size: int
+
+
+def routes() -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/things")
+    async def create(thing: Thing) -> Thing:
+        if thing.name == "taken":
+            raise ConflictError("There is a thing named taken already; choose another name.")
+        if thing.name == "boom":
+            raise RuntimeError("secret detail")
+        return thing
+
+    return router
+
+
+class Database:
+    healthy = True
+
+    async def probe(self) -> None:
+        if not self.healthy:
+            raise ConnectionError("password=hunter2")
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database()
+
+
+@pytest.fixture
+def health(database: Database) -> Health:
+    return Health("Test Service", "opsbuddy-core", (Check("database", database.probe),))
+
+
+@pytest.fixture
+async def http(health: Health) -> AsyncIterator[httpx2.AsyncClient]:
+    settings = Settings(service_name="test-service", title="Test Service", max_body_bytes=1000)
+    async with client(create_app(settings, health, [routes()])) as session:
+        yield session
+
+
+async def test_health_answers_the_documented_json(http: httpx2.AsyncClient) -> None:
+    answer = await http.get("/health")
+    body = answer.json()
+    assert answer.status_code == 200
+    assert list(body) == ["status", "service", "database", "timestamp"]
+    assert list(body["service"]) == ["name", "version", "uptime"]
+    assert (body["status"], body["database"], body["service"]["name"]) == ("healthy", "healthy", "Test Service")
+
+
+async def test_health_is_503_and_names_no_secret_when_the_database_fails(
+    http: httpx2.AsyncClient, database: Database
+) -> None:
+    database.healthy = False
+    answer = await http.get("/health")
+    assert answer.status_code == 503
+    assert answer.json()["database"] == "unhealthy"
+    ready = await http.get("/health/ready")
+    assert ready.status_code == 503
+    assert "hunter2" not in ready.text
+    assert ready.headers["retry-after"] == "1"
+
+
+async def test_a_draining_process_is_alive_but_not_ready(http: httpx2.AsyncClient, health: Health) -> None:
+    health.draining = True
+    assert (await http.get("/health/live")).status_code == 200
+    assert (await http.get("/health/ready")).status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("send", "status", "slug"),
+    [
+        ({"json": {"name": "a"}}, 422, "invalid-request"),
+        ({"content": b"{", "headers": {"content-type": "application/json"}}, 400, "malformed-request"),
+        ({"content": b"[" * 900, "headers": {"content-type": "application/json"}}, 400, "malformed-request"),
+        ({"json": {"name": "taken", "size": 1}}, 409, "conflict"),
+        ({"json": {"name": "boom", "size": 1}}, 500, "internal-error"),
+        ({"content": b"x" * 1001, "headers": {"content-type": "application/json"}}, 413, "too-large"),
+    ],
+)
+async def test_every_failure_is_a_problem_document(
+    http: httpx2.AsyncClient, send: dict[str, object], status: int, slug: str
+) -> None:
+    answer = await http.post("/things", **send)
+    body = answer.json()
+    assert (answer.status_code, body["type"]) == (status, f"urn:opsbuddy:problem:{slug}")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert {"title", "status", "detail", "instance"} <= set(body)
+    assert "secret detail" not in answer.text
+
+
+async def test_a_wrong_field_is_named(http: httpx2.AsyncClient) -> None:
+    body = (await http.post("/things", json={"name": "a", "size": "x"})).json()
+    assert [entry["field"] for entry in body["errors"]] == ["size"]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("PUT", "/things", 405)])
+async def test_what_is_not_there_is_a_problem_too(
+    http: httpx2.AsyncClient, method: str, path: str, status: int
+) -> None:
+    answer = await http.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_body_of_unknown_length_over_the_limit_is_refused(http: httpx2.AsyncClient) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(11):
+            yield b"x" * 100
+
+    answer = await http.post("/things", content=chunks(), headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["type"]) == (413, "urn:opsbuddy:problem:too-large")
+
+
+async def test_the_request_id_of_the_caller_comes_back_and_a_forged_one_does_not(http: httpx2.AsyncClient) -> None:
+    kept = await http.get("/health/live", headers={"x-request-id": "abc-1"})
+    replaced = await http.get("/health/live", headers={"x-request-id": 'x" injected'})
+    assert kept.headers["x-request-id"] == "abc-1"
+    assert "injected" not in replaced.headers["x-request-id"]
+
+
+async def test_metrics_count_by_route_pattern(http: httpx2.AsyncClient) -> None:
+    await http.get("/no/such/path/1")
+    text = (await http.get("/metrics")).text
+    assert "opsbuddy_http_requests_total" in text
+    assert "/no/such/path" not in text
+
+
+async def test_docs_need_nothing_from_elsewhere(http: httpx2.AsyncClient) -> None:
+    page = await http.get("/docs")
+    assert page.status_code == 200
+    assert "http://" not in page.text.replace("http://test", "")
+    assert "https://" not in page.text
+    assert (await http.get("/docs/swagger-ui-bundle.js")).status_code == 200
+    assert (await http.get("/docs/../secret")).status_code == 404
