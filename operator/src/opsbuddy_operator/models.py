@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from opsbuddy_core.routes import RoutingTable
+
 Object = Mapping[str, Any]
 """A Kubernetes object as the API server returns it, or as it should be."""
 
@@ -57,9 +59,9 @@ class Observed:
     """Everything a decision about one resource rests on."""
 
     resource: Object
-    children: tuple[
-        Object, ...
-    ] = ()  # live objects that carry our label for this resource (among them a retained claim)
+    # Live objects that are ours (decide.is_ours), among them a retained claim; after an apply, as the API server answered it.
+    # With managedFields: whether the autoscaler or we own spec.replicas, and who owns a port, stands nowhere else.
+    children: tuple[Object, ...] = ()
     pods: tuple[Object, ...] = ()
     references: Mapping[Ref, str | None] = field(
         default_factory=dict
@@ -67,7 +69,7 @@ class Observed:
     taken: Mapping[Ref, Object] = field(default_factory=dict)  # live objects that have a name we need and are not ours
     failures: Mapping[Ref, str] = field(default_factory=dict)  # what the API server refused in this pass, in its words
     table_hash: str | None = None  # of the routing table as it is in the namespace
-    routed: frozenset[str] = frozenset()  # names of the services that the table in the namespace routes to
+    table: RoutingTable | None = None  # the routing table as it is in the namespace
     gateways: tuple[Gateway, ...] = ()  # ready pods of the namespace's Gateway resources
     has_gateway: bool = False  # the namespace has a resource with role Gateway
     route_conflict: str | None = None  # name of the resource that has this one's prefix
@@ -90,6 +92,9 @@ class Decision:
     handover: tuple[
         Object, ...
     ] = ()  # applied first, by HANDOVER_MANAGER: minimal Deployments that hold the live replicas
+    # Sent after the hand-over and before the apply, as strategic merge patches by FIELD_MANAGER: they take port entries out that somebody
+    # else owns and that carry our name, which server-side apply cannot.
+    repair: tuple[Object, ...] = ()
     delete: tuple[Ref, ...] = ()
 
 
