@@ -9,19 +9,20 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
+CONFIG = SettingsConfigDict(
+    env_file=".env",
+    env_ignore_empty=True,
+    extra="ignore",
+    frozen=True,
+    hide_input_in_errors=True,
+    populate_by_name=True,
+)  # each base class has it: with several bases the last one's wins
 
 
 class Settings(BaseSettings):
     """What all deployables share. A subclass sets the defaults of `service_name`, `title` and `service_port`."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-        populate_by_name=True,
-    )
+    model_config = CONFIG
 
     service_name: str = Field("", validation_alias="OPSBUDDY_SERVICE", description="Name in logs, metrics and routes")
     title: str = Field("", validation_alias="OPSBUDDY_TITLE", description="Name that people read")
@@ -58,6 +59,8 @@ class Settings(BaseSettings):
 class StateSettings(BaseSettings):
     """For a service that keeps state: a database by URL, files by URL, both on its own disk unless told otherwise."""
 
+    model_config = CONFIG
+
     data_dir: Path = Field(Path("data"), description="Folder for state on the service's own disk")
     database_url: SecretStr | None = Field(
         None, description="sqlite:///file or postgresql://user:password@host/name; SQLite under DATA_DIR without it"
@@ -70,6 +73,8 @@ class StateSettings(BaseSettings):
 
 class InfluxSettings(BaseSettings):
     """How to reach InfluxDB 2; without INFLUXDB_HOST the embedded store is used."""
+
+    model_config = CONFIG
 
     influxdb_host: str | None = Field(None, description="Host of InfluxDB; without it the embedded store is used")
     influxdb_port: int = Field(8086, ge=1, le=65535, description="Port of InfluxDB")

@@ -64,6 +64,8 @@ def serve(app: ASGIApp, health: Health, settings: Settings) -> None:
             "End what listens there, or set another port.\n"
         )
         raise SystemExit(1) from error
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sig, _asked_to_end)
     Server(config, health, settings.drain_seconds).run(sockets=[listener])
 
 
@@ -84,6 +86,10 @@ def run(distribution: str, settings_class: type[S], build: Callable[[S], tuple[A
         return
     app, health = build(settings)
     serve(app, health, settings)
+
+
+def _asked_to_end(_: int, __: FrameType | None) -> None:
+    """Take the signal that uvicorn raises anew after its shutdown: an end that was asked for is exit code 0."""
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,0 +1,175 @@
+"""The relational database of a service: SQLite on its own disk, or PostgreSQL that replicas share. Needs the extra `database`.
+
+    database = Database.of(settings, "files", "opsbuddy_file_service")
+    async with database.running():          # brings the schema up to date, and tries again for as long as that fails
+        async with database.writing() as connection: ...
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from opsbuddy_core.errors import OpsBuddyError, StorageFullError, UnavailableError
+from opsbuddy_core.logs import get_logger
+from opsbuddy_core.settings import StateSettings
+
+FIRST_TRY_SECONDS = 10
+BUSY_MILLISECONDS = 5000
+LONGEST_PAUSE = 30.0
+SQLITE_SETTINGS = (
+    f"PRAGMA busy_timeout={BUSY_MILLISECONDS}",
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # an acknowledged write survives a power cut, not only a crash of the process
+    "PRAGMA foreign_keys=ON",
+)
+log = get_logger("database")
+
+
+class Database:
+    """Transactions and the schema. `package` holds the Alembic scripts in `migrations/`, and names the table of their version."""
+
+    def __init__(self, url: URL, package: str) -> None:
+        self.shared = url.get_backend_name() != "sqlite"
+        self._package, self._url = package, url
+        self._current = asyncio.Event()
+        self._engine = _engine(url)
+        self._writer = self._engine.execution_options(write=True)
+
+    @classmethod
+    def of(cls, settings: StateSettings, name: str, package: str) -> "Database":
+        """Return the database that DATABASE_URL names, or the SQLite file `name` under DATA_DIR."""
+        if settings.database_url is None:
+            return cls(URL.create("sqlite", database=str(settings.sqlite_path(name))), package)
+        return cls(make_url(settings.database_url.get_secret_value()), package)
+
+    @property
+    def kind(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Bring the schema up to date; goes on without it when the database does not answer yet, and keeps trying."""
+        preparing = asyncio.create_task(self._prepare())
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_TRY_SECONDS):
+                    await self._current.wait()
+            yield
+        finally:
+            preparing.cancel()
+            await asyncio.gather(preparing, return_exceptions=True)
+            await self._engine.dispose()
+
+
+    async def probe(self) -> None:
+        """Raise when the database cannot be asked."""
+        async with self._engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+        if not self._current.is_set():
+            raise UnavailableError("The schema is not up to date yet.")
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[AsyncConnection]:
+        """Give a connection in a transaction that does not write."""
+        async with self._transaction(self._engine) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncGenerator[AsyncConnection]:
+        """Give a connection in a transaction that is durable when the block ends, or undone when it raises."""
+        async with self._transaction(self._writer) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _transaction(self, engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+        if not self._current.is_set():
+            raise UnavailableError("The database does not answer yet; try again in a few seconds.", retry_after=3)
+        try:
+            async with engine.begin() as connection:
+                yield connection
+        except (IntegrityError, DataError, ProgrammingError):
+            raise
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
+            raise _failure(error) from error
+
+    async def _prepare(self) -> None:
+        pause = 0.5
+        while True:
+            try:
+                await self._upgrade()
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises: try again, and show it
+                log.warning("The schema could not be brought up to date", operation="migrate", error=_words(error))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                self._current.set()
+                return
+
+    async def _upgrade(self) -> None:
+        if not self.shared and self._url.database:
+            await asyncio.to_thread(Path(self._url.database).parent.mkdir, parents=True, exist_ok=True)
+        async with self._writer.begin() as connection:
+            await connection.run_sync(self._run_scripts)
+
+    def _run_scripts(self, connection: Connection) -> None:
+        if self.shared:  # replicas start together; one of them does the work
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": self._package})
+        config = Config()
+        config.set_main_option("script_location", f"{self._package}:migrations")
+        config.attributes.update(connection=connection, version_table=f"{self._package}_schema")
+        command.upgrade(config, "head")
+
+
+def _engine(url: URL) -> AsyncEngine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"))
+        event.listen(engine.sync_engine, "connect", _configure_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+    query = dict(url.query)
+    if "sslmode" in query:  # libpq's name, which everybody writes
+        query["ssl"] = query.pop("sslmode")
+    return create_async_engine(
+        url.set(drivername="postgresql+asyncpg", query=query),
+        pool_pre_ping=True,
+        pool_timeout=10,
+        connect_args={"timeout": 5, "command_timeout": 15},
+    )
+
+
+def _configure_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # the driver would begin transactions by its own rules
+    cursor = connection.cursor()
+    for statement in SQLITE_SETTINGS:
+        cursor.execute(statement)
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later fails when another one wrote in between: a writer takes the lock at once.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("write") else "BEGIN")
+
+
+def _failure(error: Exception) -> OpsBuddyError:
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    if code == sqlite3.SQLITE_FULL:
+        return StorageFullError("The disk of the database is full; nothing was stored. Make room, then try again.")
+    log.error("The database failed", operation="database", error=_words(error))
+    return UnavailableError("The database does not answer at the moment; try again in a few seconds.", retry_after=3)
+
+
+def _words(error: BaseException) -> str:
+    """Say what failed without the statement's parameters, which hold what users stored."""
+    return f"{type(error).__name__}: {str(getattr(error, 'orig', None) or error).splitlines()[0][:300]}"
