@@ -1,0 +1,59 @@
+"""Reads JSON that strangers send: what one odd character spoils is that character, not the document around it."""
+
+import json
+import math
+from typing import Any
+
+import orjson
+
+from opsbuddy_core.errors import MalformedError
+
+
+def loads(raw: bytes) -> Any:
+    """Return the document. Bytes that are no UTF-8 and halves of surrogate pairs become U+FFFD.
+
+    NaN and infinity are read, for the fields' own checks to refuse.
+    """
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as strict:
+        try:
+            return _mended(json.loads(raw.decode("utf-8", "replace")))
+        except (ValueError, RecursionError):
+            raise MalformedError(f"The body is no valid JSON: {strict}. Send one JSON document.") from strict
+
+
+def dumps(value: Any) -> str:
+    """Return strict JSON text: no NaN, no infinity. A ValueError for what JSON cannot say."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError as error:
+        raise ValueError(f"cannot be kept as JSON: {error}") from error
+
+
+def check(value: Any, depth: int) -> None:
+    """Raise a ValueError if a document is nested deeper than `depth` or has a number that JSON cannot say."""
+    level = [value]
+    for _ in range(depth + 1):
+        below: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                below.extend(each.values())
+            elif isinstance(each, list):
+                below.extend(each)
+            elif isinstance(each, float) and not math.isfinite(each):
+                raise ValueError("holds NaN or infinity, which JSON cannot say")
+        if not below:
+            return
+        level = below
+    raise ValueError(f"is nested deeper than {depth} levels")
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_mended(key): _mended(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_mended(each) for each in value]
+    return value

@@ -1,0 +1,83 @@
+"""Instants as whole nanoseconds since 1970 UTC: read from what senders write, written as RFC 3339.
+
+One rule for every door. Text is RFC 3339; a space may stand for the T, the colon of the offset may be missing, second 60 is the last
+nanosecond of its minute, more than nine digits of a second are cut, and no offset means UTC. A number, or a text of digits, is an epoch whose unit its size
+tells: from 1e8 seconds, from 1e11 milliseconds, from 1e14 microseconds, from 1e17 nanoseconds. What lies before 1980 or more than a day ahead is
+refused: it is a wrong unit or a wrong clock, and nobody would find it again.
+"""
+
+import re
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+
+SECOND = 1_000_000_000
+EARLIEST = 315_532_800 * SECOND  # 1980-01-01
+AHEAD = 86_400 * SECOND
+UNITS = {"s": SECOND, "ms": 1_000_000, "us": 1_000, "ns": 1}
+
+_TEXT = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?\s?(?:[Zz]|([+-])(\d\d):?(\d\d))?", re.ASCII
+)
+_EPOCH = re.compile(r"\d{1,20}(?:\.\d+)?", re.ASCII)
+
+
+def now() -> int:
+    """Return the current instant."""
+    return time.time_ns()
+
+
+def parse(value: object, at: int | None = None) -> int:
+    """Return the instant that a sender means; a ValueError says why there is none. `at` is now."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError("a time is RFC 3339 text such as 2026-01-31T12:00:00Z, or an epoch number")  # noqa: TRY004 - pydantic reads ValueErrors
+    text = str(value).strip() if isinstance(value, str) else format(Decimal(repr(value)), "f")
+    if _EPOCH.fullmatch(text):
+        return bounded(_epoch(Decimal(text)), at)
+    if match := _TEXT.fullmatch(text):
+        return bounded(_instant(match), at)
+    raise ValueError("not RFC 3339: expected something like 2026-01-31T12:00:00Z or 2026-01-31T12:00:00.123+01:00")
+
+
+def bounded(instant: int, at: int | None = None) -> int:
+    """Return the instant if it lies where data can lie; a ValueError names the likely mistake otherwise."""
+    if instant < EARLIEST:
+        raise ValueError(f"lies before 1980 ({render(instant)}): check the clock, or the precision of the number")
+    if instant > (now() if at is None else at) + AHEAD:
+        raise ValueError("lies more than a day in the future: check the clock, or the precision of the number")
+    return instant
+
+
+def render(instant: int) -> str:
+    """Return RFC 3339 in UTC with as many digits as are needed: 3, 6 or 9."""
+    seconds, rest = divmod(instant, SECOND)
+    try:
+        day = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return f"{instant} ns"
+    digits = f"{rest:09d}"
+    return f"{day}.{digits[:3] if rest % 1_000_000 == 0 else digits[:6] if rest % 1000 == 0 else digits}Z"
+
+
+def _epoch(number: Decimal) -> int:
+    for unit, least in (("ns", 10**17), ("us", 10**14), ("ms", 10**11), ("s", 10**8)):
+        if number >= least:
+            return int(number * UNITS[unit])
+    raise ValueError("an epoch number this small lies before 1973: send seconds, milli-, micro- or nanoseconds")
+
+
+def _instant(match: re.Match[str]) -> int:
+    year, month, day, hour, minute, second = (int(match[i]) for i in range(1, 7))
+    leap = second == 60  # noqa: PLR2004 - a leap second is written so
+    try:
+        whole = datetime(year, month, day, hour, minute, 59 if leap else second, tzinfo=UTC)
+    except ValueError as error:
+        raise ValueError(f"no such time: {error}") from error
+    fraction = SECOND - 1 if leap else int((match[7] or "0")[:9].ljust(9, "0"))
+    offset = 0
+    if match[8]:
+        hours, minutes = int(match[9]), int(match[10])
+        if hours > 23 or minutes > 59:  # noqa: PLR2004 - a clock's face
+            raise ValueError("no such offset: it goes from -23:59 to +23:59")
+        offset = (hours * 3600 + minutes * 60) * (1 if match[8] == "+" else -1)
+    return (int(whole.timestamp()) - offset) * SECOND + fraction
