@@ -31,6 +31,11 @@ def dumps(value: Any) -> str:
         raise ValueError(f"cannot be kept as JSON: {error}") from error
 
 
+def plain(value: Any) -> Any:
+    """Return what is left of a Python value when it is written as JSON: what JSON does not know becomes its `str`."""
+    return orjson.loads(orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS))
+
+
 def check(value: Any, depth: int) -> None:
     """Raise a ValueError if a document is nested deeper than `depth` or has a number that JSON cannot say."""
     level = [value]

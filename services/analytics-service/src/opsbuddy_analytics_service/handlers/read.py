@@ -1,0 +1,38 @@
+"""Where logs and numbers about them are read."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from opsbuddy_analytics_service.models import LogPage, LogQuery, Metrics, Stats
+from opsbuddy_analytics_service.service import Analytics
+from opsbuddy_core.web import operations
+
+PROMETHEUS = ("text/plain", "application/openmetrics-text")
+
+
+def router(service: Analytics) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter()
+
+    @routes.post("/logs/query", summary="Find logs", tags=["query"])
+    async def query(query: LogQuery) -> LogPage:
+        """Newest first unless told otherwise. `next_cursor` leads to the next page and skips nothing, however many logs share an instant."""
+        return await service.query(query)
+
+    @routes.get("/stats", summary="The last 24 hours", tags=["query"])
+    async def read_stats() -> Stats:
+        return await service.stats()
+
+    @routes.get(
+        "/metrics", summary="Logs by service; for Prometheus by Accept", tags=["operations"], response_model=Metrics
+    )
+    async def read_metrics(
+        request: Request, minutes: Annotated[int, Query(ge=1, le=1440, description="How far to look back")] = 60
+    ) -> Metrics | Response:
+        """JSON. With `Accept: text/plain` (or OpenMetrics) the metrics of this process in Prometheus' format instead."""
+        if any(media in request.headers.get("accept", "") for media in PROMETHEUS):
+            return operations.prometheus()
+        return await service.metrics(minutes)
+
+    return routes

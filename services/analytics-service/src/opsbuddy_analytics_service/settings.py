@@ -1,0 +1,27 @@
+"""Settings of the analytics service."""
+
+from pydantic import Field
+
+from opsbuddy_core.settings import MIB, InfluxSettings, Settings, StateSettings
+
+
+class AnalyticsSettings(Settings, StateSettings, InfluxSettings):
+    """Where logs are kept and for how long."""
+
+    service_name: str = Field(
+        "analytics-service", validation_alias="OPSBUDDY_SERVICE", description="Name in logs, metrics and routes"
+    )
+    title: str = Field("Analytics Service", validation_alias="OPSBUDDY_TITLE", description="Name that people read")
+    service_port: int = Field(8003, ge=0, le=65535, description="Port to listen on")
+    max_body_bytes: int = Field(16 * MIB, ge=1, description="Largest request body in bytes")
+    log_retention_days: float = Field(
+        30, gt=0, description="Days after its arrival that a log is kept without InfluxDB"
+    )
+    journal_keep_hours: float = Field(
+        25,
+        ge=0,
+        description="With InfluxDB: hours of logs that are kept here as well, to answer fast and while InfluxDB is down",
+    )
+    event_id_days: float = Field(
+        7, gt=0, description="Days that the event_id of a log is remembered: a retry within is the same log"
+    )
