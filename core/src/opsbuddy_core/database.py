@@ -1,8 +1,8 @@
 """The relational database of a service: SQLite on its own disk, or PostgreSQL that replicas share. Needs the extra `database`.
 
-    database = Database.of(settings, "files", "opsbuddy_file_service")
-    async with database.running():          # brings the schema up to date, and tries again for as long as that fails
-        async with database.writing() as connection: ...
+database = Database.of(settings, "files", "opsbuddy_file_service")
+async with database.running():          # brings the schema up to date, and tries again for as long as that fails
+    async with database.writing() as connection: ...
 """
 
 import asyncio
@@ -71,7 +71,6 @@ class Database:
             preparing.cancel()
             await asyncio.gather(preparing, return_exceptions=True)
             await self._engine.dispose()
-
 
     async def probe(self) -> None:
         """Raise when the database cannot be asked."""

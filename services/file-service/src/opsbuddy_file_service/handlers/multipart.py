@@ -1,0 +1,137 @@
+"""Forms with files, read as they come: nothing of a file is kept here."""
+
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from opsbuddy_core.errors import MalformedError, UnsupportedTypeError
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
+ESCAPES = {"%22": '"', "%0D": "\r", "%0A": "\n"}  # what browsers escape in names, and nothing else
+
+
+@dataclass(frozen=True, slots=True)
+class FormPart:
+    """One part; read `chunks` before asking for the next part."""
+
+    name: str
+    filename: str | None
+    content_type: str | None
+    chunks: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    pass
+
+
+class FormReader:
+    """Reads the parts of a multipart/form-data body in the order in which they come."""
+
+    def __init__(self, content_type: str | None, body: AsyncIterator[bytes]) -> None:
+        kind, options = parse_options_header(content_type)
+        if kind != b"multipart/form-data":
+            raise UnsupportedTypeError("Send a form of type multipart/form-data with the file in a field named file.")
+        if not (boundary := options.get(b"boundary")):
+            raise MalformedError("The Content-Type has no boundary; let the client library make that header.")
+        self._body = body
+        self._events: deque[_Begin | bytes | _End] = deque()
+        self._headers: dict[str, str] = {}
+        self._name, self._value, self._complete = b"", b"", False
+        try:
+            self._parser = MultipartParser(boundary, self._callbacks())
+        except FormParserError as error:
+            raise MalformedError("The boundary in the Content-Type is too long.") from error
+
+    async def parts(self) -> AsyncIterator[FormPart]:
+        """Yield the parts; MalformedError when it is no complete form."""
+        while (event := await self._next()) is not None:
+            if isinstance(event, _Begin):
+                part = self._part(event.headers)
+                yield part
+                async for _ in part.chunks:  # what the caller left unread
+                    pass
+
+    def _callbacks(self) -> "MultipartCallbacks":
+        def on_header_field(data: bytes, start: int, end: int) -> None:
+            self._name += data[start:end]
+
+        def on_header_value(data: bytes, start: int, end: int) -> None:
+            self._value += data[start:end]
+
+        def on_header_end() -> None:
+            self._headers[self._name.decode("latin-1").lower()] = self._value.decode("latin-1")
+            self._name = self._value = b""
+
+        def on_headers_finished() -> None:
+            self._events.append(_Begin(self._headers))
+            self._headers = {}
+
+        def on_part_data(data: bytes, start: int, end: int) -> None:
+            self._events.append(data[start:end])
+
+        def on_part_end() -> None:
+            self._events.append(_End())
+
+        def on_end() -> None:
+            self._complete = True
+
+        return {
+            "on_header_field": on_header_field,
+            "on_header_value": on_header_value,
+            "on_header_end": on_header_end,
+            "on_headers_finished": on_headers_finished,
+            "on_part_data": on_part_data,
+            "on_part_end": on_part_end,
+            "on_end": on_end,
+        }
+
+    async def _next(self) -> _Begin | bytes | _End | None:
+        while not self._events:
+            chunk = await anext(self._body, None)
+            if chunk is None:
+                if not self._complete:
+                    raise MalformedError("The form ends before its last boundary; send it again as a whole.")
+                return None
+            try:
+                self._parser.write(chunk)
+            except FormParserError as error:
+                raise MalformedError("The body is no form as its Content-Type says.") from error
+        return self._events.popleft()
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        while not isinstance(event := await self._next(), _End):
+            if event is None:
+                raise MalformedError("The form ends in the middle of a part; send it again as a whole.")
+            if isinstance(event, bytes):
+                yield event
+
+    def _part(self, headers: dict[str, str]) -> FormPart:
+        disposition, options = parse_options_header(headers.get("content-disposition"))
+        if disposition != b"form-data" or b"name" not in options:
+            raise MalformedError("A part of the form has no name; each needs Content-Disposition: form-data; name=…")
+        filename = options.get(b"filename")
+        return FormPart(
+            name=_decoded(options[b"name"]),
+            filename=None if filename is None else _decoded(filename),
+            content_type=headers.get("content-type"),
+            chunks=self._chunks(),
+        )
+
+
+def _decoded(value: bytes) -> str:
+    text = value.decode("utf-8", "surrogateescape")
+    for escaped, letter in ESCAPES.items():
+        text = text.replace(escaped, letter)
+    return text

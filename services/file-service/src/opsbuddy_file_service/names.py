@@ -1,0 +1,30 @@
+"""File names as people gave them: kept for showing, never used as a path."""
+
+import unicodedata
+from urllib.parse import quote
+
+from opsbuddy_core.exact_json import refuse
+
+MAX_BYTES = 255
+
+
+def clean_name(name: str, field: str) -> str:
+    """Return the last part of the name in composed form, or raise InvalidRequestError that names `field`."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]  # some senders give a whole path
+    if any("\ud800" <= letter <= "\udfff" for letter in last):
+        refuse(field, "its name is not UTF-8")
+    clean = unicodedata.normalize("NFC", last)
+    if clean.strip() in {"", ".", ".."}:
+        refuse(field, "its name is empty")
+    if any(unicodedata.category(letter) == "Cc" for letter in clean):
+        refuse(field, "its name has control characters")
+    if len(clean.encode()) > MAX_BYTES:
+        refuse(field, f"its name has more than {MAX_BYTES} bytes")
+    return clean
+
+
+def attachment(name: str) -> str:
+    """Return the Content-Disposition that saves under this name (RFC 6266), with an ASCII name for old clients."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    safe = "".join("_" if letter in '"\\%/' or not letter.isprintable() else letter for letter in plain)
+    return f"attachment; filename=\"{safe.strip() or 'file'}\"; filename*=UTF-8''{quote(name, safe='')}"

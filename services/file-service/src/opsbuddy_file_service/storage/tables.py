@@ -1,0 +1,33 @@
+"""Tables of the file service; `migrations/` makes them."""
+
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, MetaData, String, Table
+
+schema = MetaData()
+BYTEWISE = String().with_variant(String(collation="C"), "postgresql")  # both databases sort alike
+
+files = Table(
+    "files",
+    schema,
+    Column("id", BYTEWISE, primary_key=True),
+    Column("key", BYTEWISE, nullable=False, unique=True),
+    Column("filename", BYTEWISE, nullable=False),
+    Column("folded", BYTEWISE, nullable=False),  # the name as a search compares it
+    Column("content_type", BYTEWISE, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("metadata", JSON, nullable=False),
+    Column("created", BigInteger, nullable=False),  # microseconds since 1970
+    Column("updated", BigInteger, nullable=False),
+    Index("files_by_created", "created", "id"),
+    Index("files_by_size", "size", "id"),
+    Index("files_by_filename", "filename", "id"),
+)
+file_tags = Table(
+    "file_tags",
+    schema,
+    Column("file_id", BYTEWISE, ForeignKey("files.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", BYTEWISE, primary_key=True),
+    Column("value", BYTEWISE, primary_key=True),
+    Index("file_tags_by_value", "name", "value", "file_id"),
+)
