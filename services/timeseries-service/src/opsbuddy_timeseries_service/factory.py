@@ -1,0 +1,39 @@
+"""Puts the timeseries service together."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from opsbuddy_core.health import Check, Health
+from opsbuddy_core.sqlite import SqliteStore
+from opsbuddy_core.web.app import create_app
+from opsbuddy_timeseries_service.embedded import MIGRATIONS, SqlitePoints
+from opsbuddy_timeseries_service.handlers import read, write
+from opsbuddy_timeseries_service.service import Timeseries
+from opsbuddy_timeseries_service.settings import TimeseriesSettings
+from opsbuddy_timeseries_service.storage import PointStore
+
+DISTRIBUTION = "opsbuddy-timeseries-service"
+
+
+def build(settings: TimeseriesSettings) -> tuple[FastAPI, Health]:
+    """Return the application and its health."""
+    store: PointStore = SqlitePoints(SqliteStore(settings.sqlite_path("points"), MIGRATIONS))
+    service = Timeseries(store)
+    health = Health(settings.title, DISTRIBUTION, (Check("database", store.probe),))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        await store.start()
+        try:
+            yield
+        finally:
+            await store.stop()
+
+    async def status() -> dict[str, Any]:
+        return {"storage": {"kind": store.kind, "replicas": 1 if store.kind == "embedded" else "any"}}
+
+    app = create_app(settings, health, [write.router(service), read.router(service)], lifespan=lifespan, status=status)
+    return app, health

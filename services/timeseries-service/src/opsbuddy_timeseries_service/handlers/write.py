@@ -1,0 +1,87 @@
+"""Where points come in."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from opsbuddy_core.errors import InvalidRequestError, UnsupportedTypeError
+from opsbuddy_timeseries_service import intake
+from opsbuddy_timeseries_service.models import Point, PointError, WriteResult
+from opsbuddy_timeseries_service.service import Timeseries
+
+JSON = frozenset({"", "application/json"})
+Precision = Annotated[
+    Literal["ns", "us", "ms", "s"],
+    Query(description="Unit of the timestamps of line protocol; JSON tells it by itself"),
+]
+
+
+def router(service: Timeseries) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(tags=["ingestion"])
+
+    @routes.post(
+        "/write",
+        summary="Store points",
+        openapi_extra=_bodies(),
+        responses={207: {"model": WriteResult, "description": "Some were stored"}},
+    )
+    async def write(request: Request, response: Response, precision: Precision = "ns") -> WriteResult:
+        """Valid points are on disk when this answers; invalid ones are named with their position and stored nowhere.
+
+        200 when all are valid, 207 when some are, 422 when none is. Send it again after 429 and 503, not after other failures.
+        """
+        media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media not in JSON and media != "text/plain":
+            raise UnsupportedTypeError(f"{media} is not taken; send application/json, or line protocol as text/plain.")
+        raw = await _body(request)
+        result = await service.write(intake.from_json(raw) if media in JSON else intake.from_lines(raw, precision))
+        if result.rejected:
+            response.status_code = 207
+        return result
+
+    @routes.post(
+        "/api/v2/write",
+        summary="Store points as InfluxDB's clients and Telegraf send them",
+        status_code=204,
+        openapi_extra={"requestBody": {"required": True, "content": {"text/plain": _LINES}}},
+    )
+    async def write_lines(
+        request: Request,
+        precision: Precision = "ns",
+        org: Annotated[str | None, Query(description="Taken, and without meaning here")] = None,
+        bucket: Annotated[str | None, Query(description="Taken, and without meaning here")] = None,
+    ) -> None:
+        """204 when all lines are on disk. 422 names the lines that were refused; the others are stored, so do not send them again."""
+        del org, bucket
+        result = await service.write(intake.from_lines(await _body(request), precision))
+        if result.rejected:
+            raise InvalidRequestError(
+                f"{result.accepted} points were stored, {result.rejected} lines were refused. See errors for the reasons.",
+                errors=[PointError(each.field, each.reason, each.code, each.index) for each in result.errors],
+                accepted=result.accepted,
+                rejected=result.rejected,
+            )
+
+    return routes
+
+
+async def _body(request: Request) -> bytes:
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedTypeError("Compressed bodies are not taken; send it as it is.")
+    return await request.body()
+
+
+_LINES = {"schema": {"type": "string"}, "example": "cpu,host=node-1 usage=0.42 1769860800000000000"}
+
+
+def _bodies() -> dict[str, object]:
+    points = {"type": "array", "items": Point.model_json_schema()}
+    example = Point.model_config["json_schema_extra"]["example"]  # type: ignore[index]
+    schema = {"anyOf": [{"type": "object", "required": ["points"], "properties": {"points": points}}, points]}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": schema, "example": {"points": [example]}}, "text/plain": _LINES},
+        }
+    }
