@@ -9,16 +9,18 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, event, text
+from sqlalchemy import BigInteger, Connection, Dialect, String, TypeDecorator, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from typing_extensions import override
 
 from opsbuddy_core.errors import OpsBuddyError, StorageFullError, UnavailableError
 from opsbuddy_core.logs import get_logger
@@ -33,7 +35,24 @@ SQLITE_SETTINGS = (
     "PRAGMA synchronous=FULL",  # an acknowledged write survives a power cut, not only a crash of the process
     "PRAGMA foreign_keys=ON",
 )
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BYTEWISE = String().with_variant(String(collation="C"), "postgresql")  # text that both databases sort alike
 log = get_logger("database")
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC as whole microseconds since 1970, which both databases keep and sort alike."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - EPOCH) // timedelta(microseconds=1)
+
+    @override
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
 class Database:

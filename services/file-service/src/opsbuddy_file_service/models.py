@@ -1,7 +1,6 @@
 """What the file service speaks of."""
 
 import base64
-import binascii
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from opsbuddy_core import exact_json
 from opsbuddy_core.exact_json import refuse
 
 
@@ -92,32 +92,43 @@ class Cursor:
     """The last file of a page: its value of the sort field, and its id, since values repeat."""
 
     sort: Sort
-    value: str | int
+    value: str | int | datetime
     id: str
 
     @classmethod
     def after(cls, file: StoredFile, sort: Sort) -> "Cursor":
-        values: dict[str, str | int] = {
-            "created": microseconds(file.created_at),
-            "size": file.size,
-            "name": file.filename,
-        }
-        return cls(sort, values[sort.field], file.id)
+        match sort.field:
+            case "created":
+                return cls(sort, file.created_at, file.id)
+            case "size":
+                return cls(sort, file.size, file.id)
+            case _:
+                return cls(sort, file.filename, file.id)
 
     @classmethod
     def read(cls, text: str, sort: Sort) -> "Cursor":
+        """Return what `write` wrote, or raise InvalidRequestError."""
         try:
-            made_for, value, last = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
-        except (ValueError, TypeError, RecursionError, binascii.Error):
-            refuse("cursor", "it is none that a listing gave; start without one")
-        if made_for != sort or not isinstance(last, str) or "\0" in f"{value}{last}":
-            refuse("cursor", f"it was made for another sort order than {sort}; start without one")
-        if type(value) is not (str if sort.field == "name" else int):
-            refuse("cursor", "it is none that a listing gave; start without one")
-        return cls(sort, value, last)
+            made_for, value, last = exact_json.parse(base64.b64decode(text, altchars=b"-_", validate=True), "cursor")
+            return cls(Sort(made_for), _sorted_by(sort, made_for, value), str(last))
+        except (ValueError, TypeError):
+            refuse("cursor", f"it is none that a listing in the order {sort} gave; start without one")
 
     def write(self) -> str:
-        return base64.urlsafe_b64encode(json.dumps([self.sort, self.value, self.id]).encode()).decode()
+        value = self.value.isoformat() if isinstance(self.value, datetime) else self.value
+        return base64.urlsafe_b64encode(json.dumps([self.sort, value, self.id]).encode()).decode()
+
+
+def _sorted_by(sort: Sort, made_for: Any, value: Any) -> str | int | datetime:
+    if made_for != sort:
+        raise ValueError(made_for)
+    if sort.field == "size" and type(value) is int:
+        return value
+    if sort.field == "created" and isinstance(value, str):
+        return datetime.fromisoformat(value).astimezone(UTC)
+    if sort.field == "name" and isinstance(value, str):
+        return value
+    raise ValueError(sort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +154,3 @@ class Part(Protocol):
     def content_type(self) -> str | None: ...
     @property
     def chunks(self) -> AsyncIterator[bytes]: ...
-
-
-def microseconds(moment: datetime) -> int:
-    """Return whole microseconds since 1970: what databases agree about."""
-    elapsed = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (elapsed.days * 86400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds
-
-
-def moment(since_1970: int) -> datetime:
-    """Return the moment so many microseconds after 1970."""
-    seconds, rest = divmod(since_1970, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)

@@ -101,11 +101,10 @@ class FileService:
         given = _changes(document)
         if whole:
             given = {"tags": {}, "metadata": {}} | given
-        file = await self.find(file_id)
-        changed = file.model_copy(update=given | {"updated_at": datetime.now(UTC)})
-        if not await self._records.replace(changed):
+        changed = await self._records.change(_canonical(file_id), given | {"updated_at": datetime.now(UTC)})
+        if changed is None:
             raise _missing(file_id)
-        log.info("File changed", operation="update", file_id=file.id, filename=changed.filename)
+        log.info("File changed", operation="update", file_id=changed.id, filename=changed.filename)
         return changed
 
     async def delete(self, file_id: str) -> None:

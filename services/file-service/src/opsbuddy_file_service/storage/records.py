@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Row, Select, delete, exists, insert, select, tuple_, update
+from sqlalchemy import Select, delete, exists, insert, select, tuple_, update
 
 from opsbuddy_core.database import Database
-from opsbuddy_file_service.models import Query, StoredFile, microseconds, moment
+from opsbuddy_file_service.models import Query, StoredFile
 from opsbuddy_file_service.storage.tables import file_tags, files
 
-COLUMNS = {"created": files.c.created, "size": files.c.size, "name": files.c.filename}
+COLUMNS = {"created": files.c.created_at, "size": files.c.size, "name": files.c.filename}
 
 
 class Records(Protocol):
@@ -18,7 +18,7 @@ class Records(Protocol):
     async def add(self, file: StoredFile) -> None: ...
     async def find(self, file_id: str) -> StoredFile | None: ...
     async def search(self, query: Query, count: int) -> list[StoredFile]: ...
-    async def replace(self, file: StoredFile) -> bool: ...
+    async def change(self, file_id: str, members: dict[str, Any]) -> StoredFile | None: ...
     async def remove(self, file_id: str) -> bool: ...
     async def known(self, keys: Sequence[str]) -> set[str]: ...
 
@@ -37,21 +37,27 @@ class SqlRecords:
 
     async def find(self, file_id: str) -> StoredFile | None:
         async with self._database.reading() as connection:
-            row = (await connection.execute(select(files).where(files.c.id == file_id))).one_or_none()
-        return _file(row) if row else None
+            found = (await connection.execute(select(files).where(files.c.id == file_id))).mappings().one_or_none()
+        return StoredFile.model_validate(found) if found else None
 
     async def search(self, query: Query, count: int) -> list[StoredFile]:
         async with self._database.reading() as connection:
-            return [_file(row) for row in await connection.execute(_statement(query).limit(count))]
+            found = (await connection.execute(_statement(query).limit(count))).mappings().all()
+        return [StoredFile.model_validate(row) for row in found]
 
-    async def replace(self, file: StoredFile) -> bool:
-        """Write all of a record; False when there is none of that id any more."""
+    async def change(self, file_id: str, members: dict[str, Any]) -> StoredFile | None:
+        """Set the members in one step, so that two changes of different members both hold; None: there is no such file."""
+        chosen = files.c.id == file_id
         async with self._database.writing() as connection:
-            changed = await connection.execute(update(files).where(files.c.id == file.id).values(_row(file)))
-            await connection.execute(delete(file_tags).where(file_tags.c.file_id == file.id))
-            if changed.rowcount and (rows := _tag_rows(file)):
+            found = (await connection.execute(select(files).where(chosen).with_for_update())).mappings().one_or_none()
+            if found is None:
+                return None
+            file = StoredFile.model_validate(dict(found) | members)
+            await connection.execute(update(files).where(chosen).values(_row(file)))
+            await connection.execute(delete(file_tags).where(file_tags.c.file_id == file_id))
+            if rows := _tag_rows(file):
                 await connection.execute(insert(file_tags), rows)
-        return bool(changed.rowcount)
+        return file
 
     async def remove(self, file_id: str) -> bool:
         async with self._database.writing() as connection:
@@ -84,14 +90,7 @@ def _statement(query: Query) -> Select[Any]:
 
 
 def _row(file: StoredFile) -> dict[str, Any]:
-    row = file.model_dump(exclude={"created_at", "updated_at"})
-    created, updated = microseconds(file.created_at), microseconds(file.updated_at)
-    return row | {"folded": file.filename.casefold(), "created": created, "updated": updated}
-
-
-def _file(row: Row[Any]) -> StoredFile:
-    values = dict(row._mapping)  # noqa: SLF001 - the documented way to a row's names
-    return StoredFile(created_at=moment(values.pop("created")), updated_at=moment(values.pop("updated")), **values)
+    return file.model_dump() | {"folded": file.filename.casefold()}
 
 
 def _tag_rows(file: StoredFile) -> list[dict[str, str]]:

@@ -2,8 +2,9 @@
 
 from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, MetaData, String, Table
 
+from opsbuddy_core.database import BYTEWISE, Moment
+
 schema = MetaData()
-BYTEWISE = String().with_variant(String(collation="C"), "postgresql")  # both databases sort alike
 
 files = Table(
     "files",
@@ -17,9 +18,9 @@ files = Table(
     Column("sha256", String(64), nullable=False),
     Column("tags", JSON, nullable=False),
     Column("metadata", JSON, nullable=False),
-    Column("created", BigInteger, nullable=False),  # microseconds since 1970
-    Column("updated", BigInteger, nullable=False),
-    Index("files_by_created", "created", "id"),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index("files_by_created_at", "created_at", "id"),
     Index("files_by_size", "size", "id"),
     Index("files_by_filename", "filename", "id"),
 )

@@ -20,10 +20,10 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("tags", sa.JSON, nullable=False),
         sa.Column("metadata", sa.JSON, nullable=False),
-        sa.Column("created", sa.BigInteger, nullable=False),
-        sa.Column("updated", sa.BigInteger, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("updated_at", sa.BigInteger, nullable=False),
     )
-    for column in ("created", "size", "filename"):
+    for column in ("created_at", "size", "filename"):
         op.create_index(f"files_by_{column}", "files", [column, "id"])
     op.create_table(
         "file_tags",

@@ -1,0 +1,105 @@
+"""Figures of the host, by psutil."""
+
+import platform
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import psutil
+
+from opsbuddy_utility_service.models import Cpu, Disk, Memory, Network, Platform, Process
+
+SHOWN_PROCESSES = 10
+
+
+def start_measuring() -> None:
+    """Begin the interval over which the first reading tells the load of the processors."""
+    psutil.cpu_percent()
+
+
+def read_platform() -> Platform:
+    """Return the machine and what runs on it."""
+    return Platform(
+        hostname=socket.gethostname(),
+        system=platform.system(),
+        release=platform.release(),
+        machine=platform.machine(),
+        python=platform.python_version(),
+        booted_at=datetime.fromtimestamp(psutil.boot_time(), UTC),
+    )
+
+
+def read_cpu() -> Cpu:
+    """Return the load of the processors."""
+    return Cpu(count=psutil.cpu_count(), percent=psutil.cpu_percent(), load_average=psutil.getloadavg())
+
+
+def read_memory() -> Memory:
+    """Return the use of memory."""
+    memory, swap = psutil.virtual_memory(), psutil.swap_memory()
+    return Memory(
+        total=memory.total,
+        available=memory.available,
+        used=memory.used,
+        percent=memory.percent,
+        swap_total=swap.total,
+        swap_used=swap.used,
+    )
+
+
+def read_disks() -> list[Disk]:
+    """Return the mounted file systems that can be read."""
+    disks = []
+    for part in psutil.disk_partitions():
+        with suppress(OSError):  # one that cannot be read, or that went away meanwhile, does not hide the others
+            use = psutil.disk_usage(part.mountpoint)
+            disks.append(
+                Disk(
+                    mountpoint=part.mountpoint,
+                    device=part.device,
+                    fstype=part.fstype,
+                    total=use.total,
+                    used=use.used,
+                    free=use.free,
+                    percent=use.percent,
+                )
+            )
+    return disks
+
+
+def read_network() -> Network:
+    """Return the traffic of all interfaces."""
+    traffic = psutil.net_io_counters()
+    return Network(
+        bytes_sent=traffic.bytes_sent,
+        bytes_received=traffic.bytes_recv,
+        errors=traffic.errin + traffic.errout,
+        dropped=traffic.dropin + traffic.dropout,
+    )
+
+
+def read_service() -> Process:
+    """Return this service's own process."""
+    return _read_process(psutil.Process())
+
+
+def read_processes(running: Iterable[psutil.Process] | None = None) -> list[Process]:
+    """Return the largest of the running processes."""
+    found = []
+    for process in psutil.process_iter() if running is None else running:
+        with suppress(psutil.Error, OSError):  # it ended meanwhile, or is not ours to see
+            found.append(_read_process(process))
+    return sorted(found, key=lambda process: process.memory, reverse=True)[:SHOWN_PROCESSES]
+
+
+def _read_process(process: psutil.Process) -> Process:
+    with process.oneshot():
+        times = process.cpu_times()
+        return Process(
+            pid=process.pid,
+            name=process.name(),
+            memory=process.memory_info().rss,
+            cpu_seconds=times.user + times.system,
+            threads=process.num_threads(),
+        )

@@ -1,0 +1,81 @@
+"""All parts of the system's figures. A part that cannot be read is null and named; it never fails the others."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from opsbuddy_core.logs import get_logger
+from opsbuddy_utility_service.models import Container, Host, SystemInfo, Unavailable
+from opsbuddy_utility_service.system import host
+from opsbuddy_utility_service.system.cgroup import ControlGroup
+
+KEPT_SECONDS = 2.0
+Parts = Mapping[str, Callable[[], Any]]
+log = get_logger("system")
+
+
+def parts(group: ControlGroup) -> dict[str, Callable[[], Any]]:
+    """Return what reads each part of SystemInfo."""
+    return {
+        "host.platform": host.read_platform,
+        "host.cpu": host.read_cpu,
+        "host.memory": host.read_memory,
+        "host.disks": host.read_disks,
+        "host.network": host.read_network,
+        "host.processes": host.read_processes,
+        "container.cgroup_version": lambda: group.version,
+        "container.memory": group.memory,
+        "container.cpu": group.cpu,
+        "container.pids": group.pids,
+        "service": host.read_service,
+    }
+
+
+def read(readers: Parts) -> SystemInfo:
+    """Read everything now; takes some milliseconds of file access."""
+    found: dict[str, Any] = {}
+    unavailable = []
+    for part, reader in readers.items():
+        try:
+            found[part] = reader()
+        except Exception as error:  # noqa: BLE001 - whatever the kernel or psutil does, the rest is shown
+            found[part] = None
+            unavailable.append(Unavailable(part=part, reason=_reason(error)))
+    return SystemInfo(
+        measured_at=datetime.now(UTC),
+        host=Host.model_validate(_below(found, "host.")),
+        container=Container.model_validate(_below(found, "container.")),
+        service=found["service"],
+        unavailable=unavailable,
+    )
+
+
+class SystemReader:
+    """Reads in a thread, at most every two seconds, however many ask."""
+
+    def __init__(self, readers: Parts, clock: Callable[[], float] = time.monotonic) -> None:
+        self._readers, self._clock = readers, clock
+        self._lock = asyncio.Lock()
+        self._last: tuple[float, SystemInfo] | None = None
+        host.start_measuring()
+
+    async def info(self) -> SystemInfo:
+        async with self._lock:
+            if self._last is None or self._clock() - self._last[0] >= KEPT_SECONDS:
+                self._last = (self._clock(), await asyncio.to_thread(read, self._readers))
+            return self._last[1]
+
+
+def _below(found: dict[str, Any], prefix: str) -> dict[str, Any]:
+    return {part.removeprefix(prefix): value for part, value in found.items() if part.startswith(prefix)}
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "the kernel does not show it here"
+    if isinstance(error, PermissionError):
+        return "this service may not read it"
+    log.warning("A part of the system's figures could not be read", operation="system", error=type(error).__name__)
+    return "it could not be read"
