@@ -1,0 +1,86 @@
+"""Flux queries put together from values, never from text that a caller wrote: every value goes through a function here that makes a literal of it."""
+
+from collections.abc import Iterable
+from typing import Literal, Self
+
+from typing_extensions import override
+
+from opsbuddy_core import timestamps
+
+Aggregate = Literal["mean", "min", "max", "sum", "count", "last"]
+
+
+def text(value: str) -> str:
+    """Return a string literal."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${") + '"'
+
+
+def texts(values: Iterable[str]) -> str:
+    """Return an array of string literals."""
+    return f"[{', '.join(map(text, values))}]"
+
+
+def part(value: str) -> str:
+    """Return a regular expression that finds a part as it stands; upper and lower case of A to Z are the same."""
+    return "/" + "".join(map(_character, value)) + "/"
+
+
+def _character(value: str) -> str:
+    if value.isascii() and value.isalpha():
+        return f"[{value.lower()}{value.upper()}]"
+    return value if value.isdigit() or not value.isascii() else f"\\x{{{ord(value):x}}}"
+
+
+class Flux:
+    """One query, step by step, in the order in which InfluxDB can work it off near the data: range and filters first."""
+
+    def __init__(self, bucket: str, start: int, end: int) -> None:
+        self._steps = [
+            f"from(bucket: {text(bucket)})",
+            f"range(start: {timestamps.render(start)}, stop: {timestamps.render(end)})",
+        ]
+
+    def where(self, column: str, *values: str) -> Self:
+        """Keep rows whose column has one of the values."""
+        return self._filter(" or ".join(f"r[{text(column)}] == {text(value)}" for value in values))
+
+    def has_part(self, column: str, value: str) -> Self:
+        """Keep rows whose column holds the text."""
+        return self._filter(f"r[{text(column)}] =~ {part(value)}")
+
+    def rows(self) -> Self:
+        """Put the fields of one time into one row."""
+        return self._add('pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")')
+
+    def group(self, columns: Iterable[str] = ()) -> Self:
+        return self._add(f"group(columns: {texts(columns)})")
+
+    def sort(self, *columns: str, descending: bool = False) -> Self:
+        return self._add(f"sort(columns: {texts(columns)}, desc: {str(descending).lower()})")
+
+    def limit(self, rows: int) -> Self:
+        return self._add(f"limit(n: {rows:d})")
+
+    def window(self, every: int, aggregate: Aggregate) -> Self:
+        """Make one row of each bucket of `every` nanoseconds that has any; `_time` is where it starts, or where the range does."""
+        return self._add(f'aggregateWindow(every: {every:d}ns, fn: {aggregate}, createEmpty: false, timeSrc: "_start")')
+
+    def last(self) -> Self:
+        return self._add("last()")
+
+    def keep(self, *columns: str) -> Self:
+        return self._add(f"keep(columns: {texts(columns)})")
+
+    def distinct(self, column: str) -> Self:
+        return self._add(f"distinct(column: {text(column)})")
+
+    def _filter(self, condition: str) -> Self:
+        return self._add(f"filter(fn: (r) => {condition})")
+
+    def _add(self, step: str) -> Self:
+        self._steps.append(step)
+        return self
+
+    @override
+    def __str__(self) -> str:
+        return "\n  |> ".join(self._steps)
