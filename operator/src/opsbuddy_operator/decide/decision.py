@@ -1,0 +1,80 @@
+from collections.abc import Iterator, Mapping
+
+from opsbuddy_core.resource import OpsBuddyServiceSpec
+from opsbuddy_operator.decide.desired import desired, is_autoscaled
+from opsbuddy_operator.decide.ownership import applied_by_us, controller, is_leaving
+from opsbuddy_operator.decide.parsing import InvalidSpecError, spec_of
+from opsbuddy_operator.decide.ports import repair
+from opsbuddy_operator.manifests.difference import needs_apply
+from opsbuddy_operator.models import Decision, Object, Observed, Ref, ref
+
+_NEEDS = {
+    # A taken name must not lend its object to us: a foreign account's rights, a foreign claim's data, a foreign Deployment to scale.
+    "Deployment": ("ServiceAccount", "ConfigMap", "PersistentVolumeClaim"),
+    "RoleBinding": ("ServiceAccount", "Role"),
+    "HorizontalPodAutoscaler": ("Deployment",),
+    "Ingress": ("Service",),
+}
+
+
+def decide(observed: Observed) -> Decision:
+    """Return what to do to the children so that they become what the spec says; nothing where it cannot be read, or says hands off."""
+    try:
+        spec = spec_of(observed.resource)
+    except InvalidSpecError:
+        return Decision()
+    if spec.suspend or "deletionTimestamp" in observed.resource["metadata"]:
+        return Decision()
+    present = {ref(child): child for child in observed.children}
+    wanted = desired(observed)
+    pending = [manifest for manifest in _free(wanted, observed) if _differs(manifest, present, observed)]
+    changed = [(manifest, present[ref(manifest)]) for manifest in pending if ref(manifest) in present]
+    return Decision(
+        apply=tuple(pending),
+        handover=tuple(_handovers(spec, changed)),
+        repair=tuple(patch for manifest, live in changed if (patch := repair(manifest, live))),
+        delete=_superfluous(wanted, present, observed),
+    )
+
+
+def _free(wanted: tuple[Object, ...], observed: Observed) -> list[Object]:
+    """Leave out what has a taken name, and what would rest on that."""
+    blocked = {taken.kind for taken in observed.taken}
+    for kind, needs in _NEEDS.items():
+        if blocked.intersection(needs):
+            blocked.add(kind)
+    return [manifest for manifest in wanted if manifest["kind"] not in blocked]
+
+
+def _differs(manifest: Object, present: Mapping[Ref, Object], observed: Observed) -> bool:
+    live = present.get(ref(manifest))
+    return needs_apply(manifest, live) and not (live and is_leaving(live, observed.resource))
+
+
+def _handovers(spec: OpsBuddyServiceSpec, changed: list[tuple[Object, Object]]) -> Iterator[Object]:
+    """Letting go of spec.replicas would set it to 1; where we own it, somebody else has to own it first."""
+    if not (spec.autoscaling and is_autoscaled(spec)):
+        return
+    for manifest, live in changed:
+        if manifest["kind"] == "Deployment" and applied_by_us(live, "spec", "replicas"):
+            replicas = max(
+                live["spec"]["replicas"], spec.autoscaling.min_replicas, 1
+            )  # 0 would switch the autoscaler off
+            metadata = {name: manifest["metadata"][name] for name in ("name", "namespace")}
+            yield {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"replicas": replicas}}
+
+
+def _superfluous(wanted: tuple[Object, ...], present: Mapping[Ref, Object], observed: Observed) -> tuple[Ref, ...]:
+    """Name the children that the spec no longer asks for. Never a claim: data are not removed by leaving something out."""
+    kept = {ref(manifest) for manifest in wanted}
+    uid = observed.resource["metadata"]["uid"]
+    return tuple(
+        sorted(
+            name
+            for name, child in present.items()
+            if name not in kept
+            and name.kind != "PersistentVolumeClaim"
+            and (controller(child) or {}).get("uid") == uid
+            and "deletionTimestamp" not in child["metadata"]
+        )
+    )

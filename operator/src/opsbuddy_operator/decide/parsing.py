@@ -1,0 +1,17 @@
+from pydantic import ValidationError
+
+from opsbuddy_core.resource import OpsBuddyServiceSpec
+from opsbuddy_operator.models import Object
+
+
+class InvalidSpecError(ValueError):
+    """The spec passed the API server, but not the models: made for another version of the CRD, or before a rule existed."""
+
+
+def spec_of(resource: Object) -> OpsBuddyServiceSpec:
+    """Return the spec; raises InvalidSpecError that names the fields at fault."""
+    try:
+        return OpsBuddyServiceSpec.model_validate(resource.get("spec", {}))
+    except ValidationError as error:
+        faults = (f"spec.{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise InvalidSpecError("; ".join(faults)) from error

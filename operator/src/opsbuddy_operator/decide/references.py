@@ -1,0 +1,66 @@
+"""ConfigMaps and Secrets that a service depends on: a change of one rolls the pods, a missing one is told."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from opsbuddy_core.resource import OpsBuddyServiceSpec
+from opsbuddy_operator.decide.parsing import InvalidSpecError, spec_of
+from opsbuddy_operator.models import Object, Ref
+
+
+def references(resource: Object) -> frozenset[Ref]:
+    """Return all ConfigMaps and Secrets that the spec names."""
+    return frozenset(ref for ref, _ in _found(resource))
+
+
+def required(resource: Object) -> frozenset[Ref]:
+    """Return those without which the pods do not start: all but the ones marked optional."""
+    return frozenset(ref for ref, optional in _found(resource) if not optional)
+
+
+def _found(resource: Object) -> Iterator[tuple[Ref, bool]]:
+    try:
+        spec = spec_of(resource)
+    except InvalidSpecError:
+        return
+    namespace = resource["metadata"]["namespace"]
+    for kind, source in _sources(spec):
+        name = source.get("name") or source.get("secretName")
+        if isinstance(name, str):
+            yield Ref("v1", kind, namespace, name), source.get("optional") is True
+
+
+def _sources(spec: OpsBuddyServiceSpec) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    env = [entry.model_dump(by_alias=True, exclude_none=True) for entry in spec.env or []]
+    yield from _of_container({"env": env, "envFrom": spec.env_from})
+    yield from (("Secret", {"name": secret.name}) for secret in spec.secrets or [])
+    pod = _mapping((spec.pod_template or {}).get("spec"))
+    for container in (*_mappings(pod.get("containers")), *_mappings(pod.get("initContainers"))):
+        yield from _of_container(container)
+    for volume in _mappings(pod.get("volumes")):
+        yield from _named(volume, ConfigMap="configMap", Secret="secret")  # noqa: S106 - the name of a field
+        for projected in _mappings(_mapping(volume.get("projected")).get("sources")):
+            yield from _named(projected, ConfigMap="configMap", Secret="secret")  # noqa: S106 - likewise
+
+
+def _of_container(container: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for entry in _mappings(container.get("envFrom")):
+        yield from _named(entry, ConfigMap="configMapRef", Secret="secretRef")  # noqa: S106 - the name of a field
+    for entry in _mappings(container.get("env")):
+        source = _mapping(entry.get("valueFrom"))
+        yield from _named(source, ConfigMap="configMapKeyRef", Secret="secretKeyRef")  # noqa: S106 - likewise
+
+
+def _named(entry: Mapping[str, Any], **fields: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for kind, field in fields.items():
+        if isinstance(source := entry.get(field), Mapping):
+            yield kind, source
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """What comes from podTemplate may have any shape; what is no object names nothing."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: Any) -> Iterable[Mapping[str, Any]]:
+    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []

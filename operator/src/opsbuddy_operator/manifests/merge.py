@@ -1,0 +1,21 @@
+from collections.abc import Mapping
+from typing import Any
+
+from opsbuddy_operator.manifests.lists import by_key
+
+
+def merge(under: Any, over: Any, field: str = "") -> Any:
+    """Lay one piece of a manifest over another; where both say something, `over` wins.
+
+    Lists that Kubernetes treats as maps are merged by key, those of `over` first and in their order; other lists are taken whole.
+    """
+    if isinstance(under, Mapping) and isinstance(over, Mapping):
+        return dict(under) | {
+            name: merge(under[name], value, name) if name in under else value for name, value in over.items()
+        }
+    if isinstance(under, list) and isinstance(over, list):
+        below, above = by_key(field, under), by_key(field, over)
+        if below is not None and above is not None:
+            merged = [merge(below[name], entry) if name in below else entry for name, entry in above.items()]
+            return merged + [entry for name, entry in below.items() if name not in above]
+    return over
