@@ -1,0 +1,43 @@
+"""Wires the service together."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from opsbuddy_core.health import Health
+from opsbuddy_core.web.app import create_app
+from opsbuddy_ui_service.assets import Assets
+from opsbuddy_ui_service.gateway import HttpGateway
+from opsbuddy_ui_service.handlers import assets as asset_routes
+from opsbuddy_ui_service.handlers import pages, services
+from opsbuddy_ui_service.monitor import Monitor
+from opsbuddy_ui_service.rendering import Rendering
+from opsbuddy_ui_service.security import SecurityHeaders
+from opsbuddy_ui_service.service import Surroundings
+from opsbuddy_ui_service.settings import UiSettings
+
+
+def build(settings: UiSettings) -> tuple[FastAPI, Health]:
+    """Return the application and its health. It is healthy without the gateway: it has to say so, then more than ever."""
+    health = Health(settings.title, "opsbuddy-ui-service")
+    around = Surroundings(settings.expected_services, settings.stale_after, settings.pod_namespace)
+    gateway = HttpGateway(settings)
+    monitor = Monitor(gateway, around, settings.refresh_seconds)
+    files = Assets()
+    rendering = Rendering(settings, files)
+    streams = pages.Streams(monitor, health, rendering, settings.max_streams)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        async with gateway.connected(), monitor.running():
+            yield
+
+    routers = [
+        pages.router(monitor, rendering, streams),
+        asset_routes.router(files),
+        services.router(monitor, gateway, health),
+    ]
+    app = create_app(settings, health, routers, lifespan=lifespan)
+    app.add_middleware(SecurityHeaders)
+    return app, health

@@ -1,0 +1,34 @@
+"""Figures as people read them."""
+
+NONE = "\N{EN DASH}"
+WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def milliseconds(value: float | None) -> str:
+    """Return a duration: `4 ms`, `1.2 s`."""
+    if value is None:
+        return NONE
+    if value < 1:
+        return "< 1 ms"
+    return f"{value:.0f} ms" if round(value) < 1000 else f"{value / 1000:.1f} s"  # noqa: PLR2004
+
+
+def percent(share: float | None) -> str:
+    """Return a share from 0 to 1: `0.3 %`, `100 %`. Something is never shown as nothing, nor as all."""
+    if share is None:
+        return NONE
+    if 0 < share < 0.001:  # noqa: PLR2004 - 0.1 %
+        return "< 0.1 %"
+    if 0.995 <= share < 1:  # noqa: PLR2004 - would round to 100 %
+        return "> 99 %"
+    return f"{share:.1%}".replace("%", " %") if share < 0.0995 else f"{share:.0%}".replace("%", " %")  # noqa: PLR2004
+
+
+def in_words(number: int) -> str:
+    """Return a small number as a word, a larger one in digits."""
+    return WORDS[number] if number < len(WORDS) else str(number)
+
+
+def enumeration(names: list[str]) -> str:
+    """Return `a`, `a and b`, `a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,115 @@
+"""The gateway, which all data comes through."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Protocol, TypeVar
+
+import aiohttp
+from pydantic import BaseModel, ValidationError
+
+from opsbuddy_core import trace
+from opsbuddy_core.errors import DeadlineError, UnavailableError, UpstreamError
+from opsbuddy_core.health import HealthReport
+from opsbuddy_ui_service.models import GatewayStatus
+from opsbuddy_ui_service.settings import UiSettings
+
+M = TypeVar("M", bound=BaseModel)
+MOST_BYTES = 4 * 1024 * 1024
+CONNECT_LIMIT = 2.0
+IDLE_LIMIT = 60.0  # between two pieces of an answer that is passed on
+
+
+class Gateway(Protocol):
+    """What the pages need of it. Each raises an `OpsBuddyError` that says why there is no answer."""
+
+    async def status(self) -> GatewayStatus: ...
+
+    async def health(self) -> HealthReport: ...
+
+
+class HttpGateway:
+    """The gateway at a URL."""
+
+    def __init__(self, settings: UiSettings) -> None:
+        self.url, self._limit = settings.gateway_url.rstrip("/"), settings.gateway_timeout
+        self._session: aiohttp.ClientSession
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        """Hold one pool of connections while the context is open; nothing can be asked outside of it."""
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=256, keepalive_timeout=30),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_LIMIT, sock_read=IDLE_LIMIT),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        ) as self._session:
+            yield
+
+    async def status(self) -> GatewayStatus:
+        return await self._ask("/status", GatewayStatus)
+
+    async def health(self) -> HealthReport:
+        return await self._ask("/health", HealthReport)
+
+    @asynccontextmanager
+    async def request(
+        self, method: str, path: str, *, headers: Mapping[str, str], data: AsyncIterator[bytes] | bytes | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request and hold its answer open; `path` begins with / and may have a query."""
+        try:
+            async with self._session.request(
+                method,
+                self.url + path,
+                headers={**headers, **trace.outgoing()},
+                data=data,
+                allow_redirects=False,
+                skip_auto_headers=("User-Agent", "Content-Type", "Accept"),
+            ) as answer:
+                yield answer
+        except TimeoutError as error:
+            raise DeadlineError(f"The gateway at {self.url} did not answer in time; try again.") from error
+        except (aiohttp.ClientConnectionError, OSError) as error:
+            raise UnavailableError(
+                f"The gateway at {self.url} cannot be reached: {why(error)}.", retry_after=2
+            ) from error
+
+    async def _ask(self, path: str, model: type[M]) -> M:
+        try:
+            async with (
+                asyncio.timeout(self._limit),
+                self.request("GET", path, headers={"accept-encoding": "identity"}, data=None) as answer,
+            ):
+                body = await _read(answer)
+        except TimeoutError as error:
+            raise DeadlineError(f"No answer from {self.url}{path} within {self._limit:g} s.") from error
+        if answer.status not in (HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE):
+            raise UpstreamError(f"{self.url}{path} answered {answer.status} where 200 was expected.")
+        try:
+            return model.model_validate_json(body)
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            where = ".".join(str(step) for step in first["loc"])
+            raise UpstreamError(
+                f"{self.url}{path} answered something else than was expected: {where} {first['msg']}."
+            ) from error
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise UpstreamError(f"The answer of {answer.url.path} has more than {MOST_BYTES} bytes.")
+    return bytes(body)
+
+
+def why(error: Exception) -> str:
+    """Return what is wrong with a connection, without addresses of memory or stack."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror.lower()
+    return type(cause).__name__

@@ -1,0 +1,174 @@
+"""What the gateway says about the services, and what a page shows of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from opsbuddy_core.health import HealthReport
+
+Bar = Literal["ok", "slow", "down", "none"]
+Tone = Literal["ok", "warn", "bad", "stale"]
+MINUTES = 45
+NO_DATA: Bar = "none"
+NO_BARS = (NO_DATA,) * MINUTES
+
+
+class Endpoint(BaseModel):
+    """One pod, as the gateway sees it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    address: str
+    state: str = "unknown"
+    reason: str | None = None
+
+    @property
+    def healthy(self) -> bool:
+        return self.state == "healthy"
+
+
+class ServiceStatus(BaseModel):
+    """One service, as the gateway sees it. `p95_ms` in milliseconds, `error_rate` from 0 to 1, `history` one bar a minute, oldest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    prefix: str | None = None
+    state: Literal["healthy", "unhealthy", "unknown"] = "unknown"
+    reason: str | None = None
+    endpoints: tuple[Endpoint, ...] = ()
+    breaker: str | None = None
+    since: datetime | None = None
+    p95_ms: float | None = None
+    error_rate: float | None = None
+    requests: int | None = None
+    history: tuple[Bar, ...] = NO_BARS
+
+    @field_validator("history")
+    @classmethod
+    def _newest_45(cls, bars: tuple[Bar, ...]) -> tuple[Bar, ...]:
+        """Return exactly 45 bars: no data where the gateway did not look yet."""
+        return (NO_BARS + bars)[-MINUTES:]
+
+
+class GatewayStatus(BaseModel):
+    """The part of the gateway's `GET /status` that is shown."""
+
+    model_config = ConfigDict(frozen=True)
+
+    services: tuple[ServiceStatus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What this process knows: the gateway's last answers, when they came, and how the newest question went."""
+
+    started: datetime
+    asked: datetime | None = None
+    heard: datetime | None = None
+    failure: str | None = None
+    status: GatewayStatus | None = None
+    health: HealthReport | None = None
+    gateway: ServiceStatus | None = None
+    own: ServiceStatus | None = None
+
+
+class State(StrEnum):
+    """How a service is doing."""
+
+    HEALTHY = "healthy"
+    SLOW = "slow"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    NOT_HEARD = "not_heard"
+
+    @property
+    def word(self) -> str:
+        return {"not_heard": "Not heard"}.get(self, self.capitalize())
+
+    @property
+    def tone(self) -> Tone:
+        tones: dict[State, Tone] = {State.HEALTHY: "ok", State.DOWN: "bad", State.NOT_HEARD: "stale"}
+        return tones.get(self, "warn")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How a service is doing since when, what to say of it in a few words (after its name), and why."""
+
+    state: State
+    since: datetime | None
+    headline: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One service on a page; figures as people read them, an en dash where there is none."""
+
+    name: str
+    port: int | None
+    prefix: str | None
+    state: State
+    since: datetime | None
+    headline: str
+    reason: str
+    command: str
+    bars: tuple[Bar, ...]
+    endpoints: tuple[Endpoint, ...]
+    pods: str
+    p95: str
+    errors: str
+    requests: str
+    breaker: str | None
+
+    @property
+    def beat(self) -> str:
+        """The bars in words."""
+        counts = [(self.bars.count(kind), word) for kind, word in BAR_WORDS.items()]
+        return "Last 45 minutes: " + ", ".join(f"{count} {word}" for count, word in counts if count)
+
+
+BAR_WORDS: dict[Bar, str] = {"ok": "healthy", "slow": "slow", "down": "down", "none": "without data"}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a sentence: words, and a point in time after them where there is one."""
+
+    text: str
+    tone: Tone | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that a page shows of the platform's state at one moment."""
+
+    at: datetime
+    heard: datetime | None
+    live: bool
+    tone: Tone
+    truth: tuple[Part, ...]
+    summary: str
+    rows: tuple[Row, ...]
+
+    @property
+    def attention(self) -> tuple[Row, ...]:
+        """What needs attention, oldest first; what has no beginning comes last. Without the gateway it is the only trouble that is known."""
+        wrong = [row for row in self.rows if row.state is not State.HEALTHY and (self.live or row.name == "gateway")]
+        return tuple(sorted(wrong, key=lambda row: (row.since is None, row.since or self.at, row.name)))
+
+    def find(self, name: str) -> Row | None:
+        return next((row for row in self.rows if row.name == name), None)
+
+    def sentence(self) -> Iterator[str]:
+        """Yield the words of the truth, with times in UTC."""
+        for part in self.truth:
+            yield part.text
+            if part.at:
+                yield f"{part.at:%H:%M} UTC"

@@ -1,0 +1,71 @@
+"""Turns views into HTML."""
+
+from datetime import datetime
+from importlib.metadata import version
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from opsbuddy_ui_service.assets import Assets
+from opsbuddy_ui_service.models import View
+from opsbuddy_ui_service.monitor import News
+from opsbuddy_ui_service.settings import UiSettings
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+GRACE = 3.0  # seconds that an event may be late on its way before an open page calls itself old
+
+
+class Rendering:
+    """The templates, with what all of them need."""
+
+    def __init__(self, settings: UiSettings, assets: Assets) -> None:
+        self._assets = assets
+        self._environment = Environment(
+            loader=PackageLoader("opsbuddy_ui_service"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals.update(
+            asset=assets.url,
+            namespace_name=settings.pod_namespace or "",
+            port=settings.service_port,
+            release=version("opsbuddy-ui-service"),
+            stale_after=round((settings.stale_after + GRACE) * 1000),
+        )
+        self._environment.filters.update(iso=iso, clock=clock, ago=ago)
+        self._latest: tuple[int, str] = (0, "")
+
+    def home(self, view: View) -> str:
+        return self._environment.get_template("home.html").render(view=view, page="home")
+
+    def state(self, news: News) -> str:
+        """Return the part of Home that changes; the same text for every open page."""
+        if self._latest[0] != news.number:
+            self._latest = (news.number, self._environment.get_template("_state.html").render(view=news.view))
+        return self._latest[1]
+
+    def favicon(self, view: View) -> str:
+        return self._assets.url(f"icons/{view.tone}.svg")
+
+
+def iso(moment: datetime) -> str:
+    """Return a moment for programs."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clock(moment: datetime, now: datetime) -> str:
+    """Return a moment for people, in UTC: the day only where it is another one."""
+    return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment.day} {moment:%b %H:%M} UTC"
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """Return how long ago a moment is: `12 s ago`, `9 min ago`, `3 h 20 min ago`, `2 d 4 h ago`."""
+    seconds = max(0, int((now - moment).total_seconds()))
+    if seconds < MINUTE:
+        return f"{seconds} s ago"
+    if seconds < HOUR:
+        return f"{seconds // MINUTE} min ago"
+    if seconds < DAY:
+        return f"{seconds // HOUR} h {seconds % HOUR // MINUTE} min ago"
+    return f"{seconds // DAY} d {seconds % DAY // HOUR} h ago"

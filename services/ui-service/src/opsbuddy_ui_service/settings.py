@@ -1,0 +1,32 @@
+"""Settings of the UI service."""
+
+from pydantic import Field
+
+from opsbuddy_core.settings import MIB, Settings
+
+
+class UiSettings(Settings):
+    """Where the gateway is, and how often it is asked."""
+
+    service_name: str = Field("ui-service", validation_alias="OPSBUDDY_SERVICE", description="Name in logs and metrics")
+    title: str = Field("UI Service", validation_alias="OPSBUDDY_TITLE", description="Name that people read")
+    service_port: int = Field(3000, ge=0, le=65535, description="Port to listen on")
+    gateway_url: str = Field(
+        "http://localhost:8000", pattern=r"^https?://[^/]+/?$", description="The gateway; all data comes through it"
+    )
+    refresh_seconds: float = Field(2, ge=0.05, le=60, description="Time between two questions to the gateway")
+    gateway_timeout: float = Field(3, ge=0.05, le=30, description="Longest wait for the gateway's status, in seconds")
+    expected_services: tuple[str, ...] = Field(
+        ("file-service", "utility-service", "analytics-service", "timeseries-service"),
+        description="Services that are shown even when the gateway does not know them, as a JSON list",
+    )
+    pod_namespace: str | None = Field(None, description="Namespace that the commands on the pages name")
+    max_streams: int = Field(200, ge=1, description="Most pages that are kept up to date at the same time")
+    max_body_bytes: int = Field(
+        1024 * MIB, ge=1, description="Largest request body in bytes; the services have limits of their own"
+    )
+
+    @property
+    def stale_after(self) -> float:
+        """Seconds after which an answer of the gateway is old: two questions went by without a new one."""
+        return 2 * self.refresh_seconds + self.gateway_timeout
