@@ -43,6 +43,7 @@ class Reason(StrEnum):
     REFERENCE_MISSING = "ReferenceMissing"  # a Secret or ConfigMap that the spec names does not exist
     STORAGE_IMMUTABLE = "StorageImmutable"  # smaller than the claim, or the class cannot grow it
     UNSUPPORTED_FIELD = "UnsupportedField"
+    AUTOSCALER_INACTIVE = "AutoscalerInactive"  # the autoscaler gets no metrics
     API_REFUSED = "ApiRefused"  # the API server refused an object; the message has its words
     NOT_STALLED = "NotStalled"
     # Suspended

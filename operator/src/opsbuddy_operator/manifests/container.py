@@ -5,6 +5,7 @@ from typing import Any
 
 from opsbuddy_core.resource import OpsBuddyServiceSpec
 from opsbuddy_core.resource.pod import Probe, Probes, Resources
+from opsbuddy_core.routes import KEY
 from opsbuddy_operator.manifests import volumes
 from opsbuddy_operator.manifests.identity import Identity
 
@@ -51,6 +52,8 @@ def _env(identity: Identity, spec: OpsBuddyServiceSpec) -> list[dict[str, Any]]:
         _from_field("POD_NAMESPACE", "metadata.namespace"),
         {"name": "DRAIN_SECONDS", "value": str(DRAIN_SECONDS)},
     ]
+    if spec.role == "Gateway":
+        ours.append({"name": "ROUTES_FILE", "value": f"{volumes.ROUTES_PATH}/{KEY}"})
     names = sorted((spec.config.environment if spec.config else None) or {})
     configured = [
         {"name": name, "valueFrom": {"configMapKeyRef": {"name": identity.name, "key": name}}} for name in names

@@ -8,7 +8,7 @@ from opsbuddy_core.resource import OpsBuddyServiceSpec
 from opsbuddy_core.resource.pod import SecretReference
 from opsbuddy_core.routes import CONFIG_MAP
 
-ROUTES_PATH = "/etc/opsbuddy/routes"
+ROUTES_PATH = "/etc/opsbuddy-routes"  # beside the default folder of spec.config: no mount fits into a read-only one
 _READ_BY_GROUP = 0o440
 
 

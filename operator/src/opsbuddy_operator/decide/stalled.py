@@ -1,0 +1,120 @@
+"""What in the spec, or around it, cannot work: said at once and together, so that it can be mended together."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from opsbuddy_core.resource import ConditionType, OpsBuddyServiceSpec, Reason
+from opsbuddy_operator.decide import claim
+from opsbuddy_operator.decide.desired import is_autoscaled, live
+from opsbuddy_operator.decide.finding import Finding
+from opsbuddy_operator.decide.references import required
+from opsbuddy_operator.models import Observed
+
+_BLIND_FOR = 90.0  # seconds; new pods have no metrics yet
+Fault = tuple[Reason, str]
+
+
+def stalled(observed: Observed, spec: OpsBuddyServiceSpec, now: datetime) -> Finding:
+    """Find what cannot work."""
+    blind, look_again = _blind(observed, spec, now)
+    faults = [
+        *_names(observed),
+        *_missing(observed),
+        *_storage(observed, spec),
+        *_refused(observed),
+        *_unsupported(spec),
+        *blind,
+    ]
+    if not faults:
+        return Finding(
+            ConditionType.STALLED,
+            holds=False,
+            reason=Reason.NOT_STALLED,
+            message="The spec can work.",
+            look_again=look_again,
+        )
+    return found(faults)
+
+
+def found(faults: list[Fault]) -> Finding:
+    """Put faults together; the first gives the reason."""
+    return Finding(
+        ConditionType.STALLED,
+        holds=True,
+        reason=faults[0][0],
+        message="; ".join(text for _, text in faults),
+        failing=True,
+    )
+
+
+def _names(observed: Observed) -> Iterator[Fault]:
+    for ref in sorted(observed.taken):
+        yield (
+            Reason.NAME_TAKEN,
+            f"{ref.kind} {ref.name} exists and is not ours, so it is left alone: delete or rename it, or choose another name for this resource",
+        )
+
+
+def _missing(observed: Observed) -> Iterator[Fault]:
+    for ref in sorted(required(observed.resource)):
+        if ref in observed.references and observed.references[ref] is None:
+            yield (
+                Reason.REFERENCE_MISSING,
+                f"{ref.kind} {ref.name} does not exist in namespace {ref.namespace}: create it, or take it out of the spec",
+            )
+
+
+def _storage(observed: Observed, spec: OpsBuddyServiceSpec) -> Iterator[Fault]:
+    present = live(observed, "PersistentVolumeClaim")
+    if fault := claim.fault(spec.storage, present):
+        yield Reason.STORAGE_IMMUTABLE, fault
+    for ref, words in sorted(observed.failures.items()):
+        if ref.kind == "PersistentVolumeClaim" and spec.storage and claim.grows(spec.storage, present):
+            yield (
+                Reason.STORAGE_IMMUTABLE,
+                f"the claim {ref.name} cannot grow to storage.size {spec.storage.size}: {words}; set storage.size back",
+            )
+
+
+def _refused(observed: Observed) -> Iterator[Fault]:
+    for ref, words in sorted(observed.failures.items()):
+        if ref.kind != "PersistentVolumeClaim" or live(observed, ref.kind) is None:
+            yield Reason.API_REFUSED, f"the API server refused {ref.kind} {ref.name}: {words}"
+
+
+def _unsupported(spec: OpsBuddyServiceSpec) -> Iterator[Fault]:
+    unsupported: dict[str, Any] = {
+        "canary": spec.canary,
+        "serviceMonitor": spec.service_monitor,
+        "autoscaling.requests": spec.autoscaling and spec.autoscaling.requests,
+    }
+    for field, value in unsupported.items():
+        if value:
+            yield (
+                Reason.UNSUPPORTED_FIELD,
+                f"{field} is not supported by this version of the operator: remove it; everything else runs",
+            )
+
+
+def _blind(observed: Observed, spec: OpsBuddyServiceSpec, now: datetime) -> tuple[list[Fault], float | None]:
+    """Tell of an autoscaler that has been without metrics for long, and when it would be."""
+    autoscaler = live(observed, "HorizontalPodAutoscaler")
+    if autoscaler is None or not is_autoscaled(spec):
+        return [], None
+    for condition in autoscaler.get("status", {}).get("conditions", ()):
+        if condition["type"] == "ScalingActive" and condition["status"] == "False":
+            since = condition.get("lastTransitionTime") or autoscaler["metadata"]["creationTimestamp"]
+            left = _BLIND_FOR - (now - datetime.fromisoformat(since)).total_seconds()
+            if left > 0:
+                return [], left
+            words = (
+                f"the autoscaler has not worked since {since}: {condition.get('message') or condition.get('reason')}"
+            )
+            return [
+                (
+                    Reason.AUTOSCALER_INACTIVE,
+                    f"{words}; see that the cluster has a metrics server, or set replicas instead",
+                )
+            ], None
+    return [], None

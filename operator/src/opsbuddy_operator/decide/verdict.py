@@ -1,0 +1,175 @@
+"""The status of a resource: its conditions, what they sum up to, and what is worth an Event."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from opsbuddy_core.resource import Condition, ConditionType, OpsBuddyServiceSpec, OpsBuddyServiceStatus, Reason
+from opsbuddy_operator.decide.decision import decide
+from opsbuddy_operator.decide.desired import live, live_config_hash
+from opsbuddy_operator.decide.finding import Finding
+from opsbuddy_operator.decide.parsing import InvalidSpecError, spec_of
+from opsbuddy_operator.decide.programmed import prefixes, programmed
+from opsbuddy_operator.decide.progress import available, progressing
+from opsbuddy_operator.decide.stalled import found, stalled
+from opsbuddy_operator.decide.transitions import events
+from opsbuddy_operator.decide.workload import Workload
+from opsbuddy_operator.models import SERVICE_LABEL, Object, Observed, Verdict, ref
+
+Judged = tuple[str, Reason, str]
+"""Status, reason and message of a condition."""
+
+_TOLD_WHEN_READY = (ConditionType.SUSPENDED, ConditionType.AVAILABLE)
+
+
+def judge(observed: Observed, now: datetime) -> Verdict:
+    """Return the whole status, to be written where it differs from the present one, and what to tell about the change."""
+    findings = _findings(observed, now)
+    conditions = _conditions(observed.resource, findings, now)
+    status = OpsBuddyServiceStatus.model_validate(_facts(observed)).model_copy(
+        update={"observed_generation": observed.resource["metadata"].get("generation"), "conditions": conditions}
+    )
+    waits = [finding.look_again for finding in findings if finding.look_again is not None]
+    return Verdict(
+        status=status.model_dump(mode="json", by_alias=True, exclude_none=True),
+        events=events(_previous(observed.resource), conditions),
+        look_again=min(waits, default=None),
+    )
+
+
+def _findings(observed: Observed, now: datetime) -> list[Finding]:
+    """Return what was found, that which explains the most first."""
+    try:
+        spec = spec_of(observed.resource)
+    except InvalidSpecError as error:
+        return [
+            found(
+                [
+                    (
+                        Reason.INVALID_SPEC,
+                        f"the spec cannot be read: {error}; mend it, or install the CRD of this operator",
+                    )
+                ]
+            )
+        ]
+    workload = Workload.of(observed, spec)
+    return [
+        stalled(observed, spec, now),
+        available(observed, workload),
+        progressing(observed, workload, _unapplied(observed)),
+        programmed(observed, spec, workload.wanted if workload else 1, was=_was_programmed(observed.resource)),
+        _suspended(spec),
+    ]
+
+
+def _unapplied(observed: Observed) -> list[str]:
+    """Name what is still to be written; what was refused is told elsewhere."""
+    return [
+        f"{obj['kind']} {obj['metadata']['name']}"
+        for obj in decide(observed).apply
+        if ref(obj) not in observed.failures
+    ]
+
+
+def _suspended(spec: OpsBuddyServiceSpec) -> Finding:
+    if spec.suspend:
+        message = "Everything of this service is left as it is: set suspend to false to go on."
+        return Finding(ConditionType.SUSPENDED, holds=True, reason=Reason.SUSPENDED, message=message)
+    return Finding(
+        ConditionType.SUSPENDED, holds=False, reason=Reason.NOT_SUSPENDED, message="The operator acts on changes."
+    )
+
+
+def _conditions(resource: Object, findings: Sequence[Finding], now: datetime) -> list[Condition]:
+    """Return all conditions, Ready first. Those that nothing was found out about stay as they are."""
+    previous = _previous(resource)
+    fresh = {ConditionType.READY: _ready(findings, known=ConditionType.READY in previous)}
+    fresh |= {finding.type: (_word(finding.holds), finding.reason, finding.message) for finding in findings}
+    return [
+        _condition(kind, fresh[kind], resource, previous.get(kind), now) if kind in fresh else previous[kind]
+        for kind in ConditionType
+        if kind in fresh or kind in previous
+    ]
+
+
+def _ready(findings: Sequence[Finding], *, known: bool) -> Judged:
+    """Sum up: the first that fails gives the reason. A resource that was never judged is not yet known rather than failing."""
+    failing = next((finding for finding in findings if finding.failing), None)
+    if failing:
+        if known or failing.type is ConditionType.STALLED:
+            return "False", failing.reason, failing.message
+        return "Unknown", Reason.RECONCILING, failing.message
+    told = next(finding for finding in reversed(findings) if finding.holds and finding.type in _TOLD_WHEN_READY)
+    return "True", told.reason, told.message
+
+
+def _condition(
+    kind: ConditionType, judged: Judged, resource: Object, previous: Condition | None, now: datetime
+) -> Condition:
+    status, reason, message = judged
+    since = previous.last_transition_time if previous and previous.status == status else _timestamp(now)
+    return Condition.model_validate(
+        {
+            "type": kind,
+            "status": status,
+            "reason": reason,
+            "message": message,
+            "observedGeneration": resource["metadata"].get("generation"),
+            "lastTransitionTime": since,
+        }
+    )
+
+
+def _previous(resource: Object) -> dict[ConditionType, Condition]:
+    """Read the conditions of the last write; what is not ours, or was written by hand, counts as not there."""
+    known = {kind.value for kind in ConditionType}
+    conditions = (resource.get("status") or {}).get("conditions", ())
+    return {
+        ConditionType(condition["type"]): Condition.model_validate(condition)
+        for condition in conditions
+        if condition["type"] in known
+    }
+
+
+def _was_programmed(resource: Object) -> bool:
+    condition = _previous(resource).get(ConditionType.ROUTES_PROGRAMMED)
+    return (
+        condition is not None
+        and condition.status == "True"
+        and condition.reason == Reason.PROGRAMMED
+        and condition.observed_generation == resource["metadata"].get("generation")
+    )
+
+
+def _facts(observed: Observed) -> Mapping[str, Any]:
+    """Return what the status shows besides conditions."""
+    name, namespace = observed.resource["metadata"]["name"], observed.resource["metadata"]["namespace"]
+    deployment, service = live(observed, "Deployment"), live(observed, "Service")
+    counts = (deployment or {}).get("status", {})
+    facts: dict[str, Any] = {
+        "replicas": counts.get("replicas", 0),
+        "readyReplicas": counts.get("readyReplicas", 0),
+        "updatedReplicas": counts.get("updatedReplicas", 0),
+        "selector": f"{SERVICE_LABEL}={name}",
+        "configHash": live_config_hash(observed),
+        "routes": prefixes(observed) or None,
+    }
+    if deployment:
+        containers = deployment["spec"]["template"]["spec"]["containers"]
+        facts["image"] = next((container["image"] for container in containers if container["name"] == name), None)
+    if service:
+        facts["url"] = f"http://{name}.{namespace}.svc:{_port(service)}"
+    return facts
+
+
+def _port(service: Object) -> int:
+    ports = service["spec"]["ports"]
+    return int(next((port["port"] for port in ports if port.get("name") == "http"), ports[0]["port"]))
+
+
+def _word(holds: bool) -> str:  # noqa: FBT001 - the one argument there is
+    return "True" if holds else "False"
+
+
+def _timestamp(now: datetime) -> str:
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
