@@ -9,6 +9,7 @@ from opsbuddy_core.resource.types import (
     ObjectName,
     Quantity,
     ResourceModel,
+    Size,
     rule,
     rules,
 )
@@ -44,6 +45,13 @@ class EnvVar(ResourceModel):
 class Config(ResourceModel):
     """Settings that the operator renders into a ConfigMap; a change of them rolls the pods."""
 
+    model_config = rules(
+        rule(
+            "!has(self.environment) || !has(self.files) || self.environment.all(name, !(name in self.files))",
+            "config.environment and config.files share a ConfigMap and cannot have the same key; rename one",
+        )
+    )
+
     environment: Annotated[
         dict[str, Annotated[str, Field(max_length=32768)]] | None,
         Field(
@@ -78,7 +86,7 @@ class Storage(ResourceModel):
     """Disk of the service. The claim outlives the resource and this field unless onDelete says Delete: data are never removed silently."""
 
     size: Annotated[
-        Quantity, Field(description="Size of the volume. It can grow where the storage class allows; it cannot shrink.")
+        Size, Field(description="Size of the volume. It can grow where the storage class allows; it cannot shrink.")
     ]
     mount_path: Annotated[
         str, Field(pattern=r"^/[^:]+$", max_length=255, description="Where the container sees the volume.")

@@ -2,7 +2,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from opsbuddy_core.resource.types import LIST_TYPE, Duration, Quantity, ResourceModel, rule, rules
+from opsbuddy_core.resource.types import LIST_TYPE, Duration, ResourceModel, Size, rule, rules
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 PATH = r"^/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*)?$"
@@ -119,7 +119,7 @@ class Route(ResourceModel):
         Field(description="Who may use the route; without it, everybody who reaches the gateway."),
     ] = None
     max_body_size: Annotated[
-        Quantity | None, Field(description="Largest request body; without it the gateway's own limit holds.")
+        Size | None, Field(description="Largest request body; without it the gateway's own limit holds.")
     ] = None
     weight: Annotated[
         int | None,

@@ -68,7 +68,10 @@ class OpsBuddyServiceSpec(ResourceModel):
     replicas: Annotated[
         int | None,
         Field(
-            ge=0, le=1000, description="Number of pods; without it one. kubectl scale sets it. Excludes autoscaling."
+            ge=0,
+            le=1000,
+            description="Number of pods; without it one. kubectl scale sets it; an autoscaler of your own "
+            "that targets this resource needs it set first. Excludes autoscaling.",
         ),
     ] = None
     autoscaling: Annotated[

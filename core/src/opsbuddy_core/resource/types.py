@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 RULES = "x-kubernetes-validations"
@@ -32,23 +32,49 @@ def rules(*entries: dict[str, str]) -> ConfigDict:
     return ConfigDict(json_schema_extra={RULES: cast("Any", list(entries))})
 
 
+_SUFFIX = {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1)} | {
+    unit: Decimal(base) ** power
+    for base, units in ((1000, ("k", "M", "G", "T", "P", "E")), (1024, ("Ki", "Mi", "Gi", "Ti", "Pi", "Ei")))
+    for power, unit in enumerate(units, start=1)
+}
+_UNIT = r"(\.[0-9]{1,9})?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
+_INT_OR_STRING = {"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True}
+
+
+def quantity(value: int | str) -> Decimal:
+    """Return a quantity as a number of its base unit (bytes, cores), so that `1Gi` equals `1024Mi`."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(?:[eE]([-+]?[0-9]{1,2})|([a-zA-Z]*))", str(value))
+    if not match or (match[3] or "") not in _SUFFIX:
+        raise ValueError(f"{value!r} is no quantity; write a number with an optional unit, such as 100m, 512Mi or 2")
+    return Decimal(match[1]) * (Decimal(10) ** int(match[2]) if match[2] else _SUFFIX[match[3]])
+
+
+def _a_quantity(value: int | str) -> int | str:
+    quantity(value)
+    return value
+
+
+def _more_than_nothing(value: int | str) -> int | str:
+    if not quantity(value):
+        raise ValueError(f"{value!r} is nothing; write a quantity of at least 1")
+    return value
+
+
 Quantity = Annotated[
     int | str,
-    WithJsonSchema(
-        {
-            "anyOf": [{"type": "integer"}, {"type": "string"}],
-            "x-kubernetes-int-or-string": True,
-            "pattern": r"^[0-9]+(\.[0-9]{1,9})?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$",
-            "maxLength": 24,
-        }
-    ),
+    AfterValidator(_a_quantity),
+    WithJsonSchema({**_INT_OR_STRING, "pattern": f"^[0-9]+{_UNIT}", "maxLength": 24, "minimum": 0}),
 ]
 """A Kubernetes quantity, `100m`, `512Mi`, `2`."""
 
-IntOrString = Annotated[
+Size = Annotated[
     int | str,
-    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True}),
+    AfterValidator(_more_than_nothing),
+    WithJsonSchema({**_INT_OR_STRING, "pattern": f"^[1-9][0-9]*{_UNIT}", "maxLength": 24, "minimum": 1}),
 ]
+"""A quantity of bytes that is not nothing."""
+
+IntOrString = Annotated[int | str, WithJsonSchema(_INT_OR_STRING)]
 
 Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}(ms|s|m|h)$", max_length=9)]
 """A length of time, `500ms`, `30s`, `5m`, `1h`."""
@@ -60,20 +86,7 @@ Kubernetes = Annotated[dict[str, Any], WithJsonSchema({"type": "object", PRESERV
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
-_SUFFIX = {"m": Decimal("0.001"), "": Decimal(1)} | {
-    unit: Decimal(base) ** power
-    for base, units in ((1000, ("k", "M", "G", "T", "P", "E")), (1024, ("Ki", "Mi", "Gi", "Ti", "Pi", "Ei")))
-    for power, unit in enumerate(units, start=1)
-}
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def quantity(value: int | str) -> Decimal:
-    """Return a quantity as a number of its base unit (bytes, cores), so that `1Gi` equals `1024Mi`."""
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([a-zA-Z]*)", str(value))
-    if not match or match[2] not in _SUFFIX:
-        raise ValueError(f"{value!r} is no quantity; write a number with an optional unit, such as 100m, 512Mi or 2")
-    return Decimal(match[1]) * _SUFFIX[match[2]]
 
 
 def seconds(value: str) -> float:
