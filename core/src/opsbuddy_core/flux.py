@@ -7,6 +7,7 @@ from typing_extensions import override
 
 from opsbuddy_core import timestamps
 
+CONTROLS = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 Aggregate = Literal["mean", "min", "max", "sum", "count", "last"]
 
 
@@ -26,9 +27,11 @@ def part(value: str) -> str:
 
 
 def _character(value: str) -> str:
-    if value.isascii() and value.isalpha():
+    if not value.isascii() or value.isdigit():
+        return value
+    if value.isalpha():
         return f"[{value.lower()}{value.upper()}]"
-    return value if value.isdigit() or not value.isascii() else f"\\x{{{ord(value):x}}}"
+    return f"\\{value}" if value.isprintable() else CONTROLS.get(value, f"\\x{ord(value):02x}")
 
 
 class Flux:

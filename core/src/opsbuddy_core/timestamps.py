@@ -34,27 +34,32 @@ def parse(value: object, at: int | None = None) -> int:
     text = str(value).strip() if isinstance(value, str) else format(Decimal(repr(value)), "f")
     if _EPOCH.fullmatch(text):
         return bounded(_epoch(Decimal(text)), at)
+    return bounded(instant(text), at)
+
+
+def instant(text: str) -> int:
+    """Return the instant of RFC 3339 text, wherever it lies. Raises ValueError."""
     if match := _TEXT.fullmatch(text):
-        return bounded(_instant(match), at)
+        return _instant(match)
     raise ValueError("not RFC 3339: expected something like 2026-01-31T12:00:00Z or 2026-01-31T12:00:00.123+01:00")
 
 
-def bounded(instant: int, at: int | None = None) -> int:
+def bounded(nanoseconds: int, at: int | None = None) -> int:
     """Return the instant if it lies where data can lie; a ValueError names the likely mistake otherwise."""
-    if instant < EARLIEST:
-        raise ValueError(f"lies before 1980 ({render(instant)}): check the clock, or the precision of the number")
-    if instant > (now() if at is None else at) + AHEAD:
+    if nanoseconds < EARLIEST:
+        raise ValueError(f"lies before 1980 ({render(nanoseconds)}): check the clock, or the precision of the number")
+    if nanoseconds > (now() if at is None else at) + AHEAD:
         raise ValueError("lies more than a day in the future: check the clock, or the precision of the number")
-    return instant
+    return nanoseconds
 
 
-def render(instant: int) -> str:
+def render(nanoseconds: int) -> str:
     """Return RFC 3339 in UTC with as many digits as are needed: 3, 6 or 9."""
-    seconds, rest = divmod(instant, SECOND)
+    seconds, rest = divmod(nanoseconds, SECOND)
     try:
         day = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     except (ValueError, OverflowError, OSError):
-        return f"{instant} ns"
+        return f"{nanoseconds} ns"
     digits = f"{rest:09d}"
     return f"{day}.{digits[:3] if rest % 1_000_000 == 0 else digits[:6] if rest % 1000 == 0 else digits}Z"
 

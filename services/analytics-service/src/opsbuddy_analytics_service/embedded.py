@@ -5,9 +5,9 @@ apart and in the order of their arrival, here and in InfluxDB, where equal point
 """
 
 import random
+import secrets
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import fields
 from datetime import timedelta
 from typing import Any
@@ -78,9 +78,23 @@ class SqliteJournal:
             lambda connection: [StoredLog(*row) for row in connection.execute(statement, (limit,))]
         )
 
-    async def settle(self, forwarded: Iterable[int], refused: Iterable[tuple[int, str]] = ()) -> None:
+    async def horizon(self) -> int:
+        """Return the time from which on everything is here."""
+        return await self._store.read(_horizon)
+
+    async def move(self, times: list[int]) -> None:
+        """Give logs that wait another time close by, because the archive has another log at theirs."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            for time in times:
+                place = _free(connection, time + random.randint(1, 1000))  # noqa: S311 - no secret
+                connection.execute("UPDATE logs SET time = ? WHERE time = ?", (place, time))
+
+        await self._store.write(work)
+
+    async def settle(self, forwarded: list[int], refused: list[tuple[int, str]]) -> None:
         """Note which logs the archive has, and which it will never take (with its reason): those stay here."""
-        done, dead, at = [(time,) for time in forwarded], list(refused), timestamps.now()
+        done, dead, at = [(time,) for time in forwarded], refused, timestamps.now()
 
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany(f"UPDATE logs SET state = {FORWARDED} WHERE time = ?", done)  # noqa: S608 - a constant
@@ -133,15 +147,14 @@ class SqliteJournal:
         await self._store.write(work)
 
     def _append(self, connection: sqlite3.Connection, entries: list[LogEntry], received: int) -> list[Kept]:
-        horizon = _horizon(connection)
         rows: list[tuple[Any, ...]] = []
         kept: list[Kept] = []
         for entry in entries:
             if entry.event_id and not _first_time(connection, entry, received):
                 kept.append(Kept(entry.event_id, duplicate=True))
                 continue
-            time = self._place(connection, entry.timestamp, horizon)
-            event_id = entry.event_id or f"at-{time}"
+            time = self._place(connection, entry.timestamp)
+            event_id = entry.event_id or secrets.token_hex(12)
             row = (
                 time,
                 entry.timestamp,
@@ -162,17 +175,9 @@ class SqliteJournal:
         )
         return kept
 
-    def _place(self, connection: sqlite3.Connection, timestamp: int, horizon: int) -> int:
+    def _place(self, connection: sqlite3.Connection, timestamp: int) -> int:
         """Return the first free time from the timestamp on."""
-        time = self._next.get(timestamp, timestamp)
-        if (
-            timestamp < horizon
-        ):  # the archive may have logs of this instant that are gone from here: stay clear of them by chance
-            time = timestamp + random.randrange(_room(timestamp))  # noqa: S311 - no secret
-        for (taken,) in connection.execute("SELECT time FROM logs WHERE time >= ? ORDER BY time", (time,)):
-            if taken != time:
-                break
-            time += 1
+        time = _free(connection, self._next.get(timestamp, timestamp))
         if len(self._next) > 10_000:  # noqa: PLR2004 - plenty of instants at once
             self._next.clear()
         self._next[timestamp] = time + 1
@@ -182,9 +187,12 @@ class SqliteJournal:
 INSERT = f"INSERT INTO logs ({', '.join(COLUMNS)}, received) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"  # noqa: S608 - fixed names
 
 
-def _room(timestamp: int) -> int:
-    """Return how many nanoseconds there are before the next time that a sender of this precision can write."""
-    return 1_000_000 if timestamp % 1_000_000 == 0 else 1000 if timestamp % 1000 == 0 else 1
+def _free(connection: sqlite3.Connection, time: int) -> int:
+    for (taken,) in connection.execute("SELECT time FROM logs WHERE time >= ? ORDER BY time", (time,)):
+        if taken != time:
+            break
+        time += 1
+    return time
 
 
 def _first_time(connection: sqlite3.Connection, entry: LogEntry, received: int) -> bool:

@@ -8,13 +8,16 @@ from typing import Any
 from fastapi import FastAPI
 
 from opsbuddy_analytics_service.embedded import MIGRATIONS, SqliteJournal
+from opsbuddy_analytics_service.forwarder import Forwarder
 from opsbuddy_analytics_service.handlers import ingest, read
+from opsbuddy_analytics_service.influx import InfluxArchive
 from opsbuddy_analytics_service.own_logs import OwnLogs
 from opsbuddy_analytics_service.retention import Retention
 from opsbuddy_analytics_service.service import Analytics
 from opsbuddy_analytics_service.settings import AnalyticsSettings
 from opsbuddy_core import logs
 from opsbuddy_core.health import Check, Health
+from opsbuddy_core.influx import Influx
 from opsbuddy_core.sqlite import SqliteStore
 from opsbuddy_core.web.app import create_app
 
@@ -25,25 +28,41 @@ def build(settings: AnalyticsSettings) -> tuple[FastAPI, Health]:
     """Return the application and its health."""
     store = SqliteStore(settings.sqlite_path("logs"), MIGRATIONS)
     journal = SqliteJournal(store)
-    service = Analytics(journal)
+    influx = Influx(settings) if settings.influxdb_host else None
+    archive = InfluxArchive(influx) if influx else None
+    forwarder = Forwarder(journal, archive) if archive else None
+    service = Analytics(journal, archive)
     own, retention = OwnLogs(journal), Retention(journal, settings)
     health = Health(settings.title, DISTRIBUTION, (Check("database", journal.probe),))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         await store.start()
+        if influx:
+            await influx.start()
         logs.configure(settings.service_name, settings.effective_log_level, own)
-        tasks = [asyncio.create_task(work.run(), name=type(work).__name__) for work in (own, retention)]
+        tasks = [
+            asyncio.create_task(work.run(), name=type(work).__name__) for work in (own, retention, forwarder) if work
+        ]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if influx:
+                await influx.stop()
             await store.stop()
 
     async def status() -> dict[str, Any]:
-        return {"storage": {"kind": "embedded", "replicas": 1, "journal": await journal.sizes()}}
+        state: dict[str, Any] = {"kind": "embedded", "replicas": 1, "journal": await journal.sizes()}
+        if forwarder:
+            state |= {
+                "kind": "influxdb",
+                "bucket": settings.influxdb_database,
+                "forwarding": forwarder.trouble or "works",
+            }
+        return {"storage": state}
 
     app = create_app(
         settings.model_copy(update={"analytics_url": None}),  # its own records need no way over HTTP

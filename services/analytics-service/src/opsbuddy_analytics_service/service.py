@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 import orjson
 
@@ -28,7 +29,7 @@ from opsbuddy_analytics_service.models import (
 )
 from opsbuddy_analytics_service.storage import Archive, Counts, Journal
 from opsbuddy_core import timestamps
-from opsbuddy_core.errors import InvalidRequestError, UpstreamError
+from opsbuddy_core.errors import DeadlineError, InvalidRequestError, UnavailableError
 
 MINUTE = 60 * timestamps.SECOND
 DAY_MINUTES = 24 * 60
@@ -139,17 +140,14 @@ class Analytics:
         if self._archive is None:
             note = f"Logs before {border} were moved to InfluxDB, which is not configured any more."
             return here.logs, _coverage(selection, ["journal"], complete=False, note=note)
-        older = Selection(
-            **{name: getattr(selection, name) for name in Selection.__slots__}
-            | {"end": min(selection.end, here.horizon)}
-        )
+        older = replace(selection, end=min(selection.end, here.horizon))
         try:
             there = await self._archive.page(older, limit)
-        except UpstreamError as error:
+        except (UnavailableError, DeadlineError) as error:
             note = f"{error.detail} Logs before {border} that were forwarded to it are missing here; ask again later."
             return here.logs, _coverage(selection, ["journal"], complete=False, note=note)
-        merged = {log.time: log for log in (*there, *here.logs)}
-        logs = [merged[time] for time in sorted(merged, reverse=selection.descending)[:limit]]
+        merged = {(log.time, log.event_id): log for log in (*there, *here.logs)}
+        logs = [merged[place] for place in sorted(merged, reverse=selection.descending)[:limit]]
         note = f"InfluxDB for logs before {border}, the journal of this service for what is newer or not forwarded yet."
         return logs, _coverage(selection, ["journal", "influxdb"], complete=True, note=note)
 

@@ -40,4 +40,4 @@ class Archive(Protocol):
     """Holds logs for longer, elsewhere."""
 
     async def page(self, selection: Selection, limit: int) -> list[StoredLog]:
-        """Return logs in the order asked for. Raises UpstreamError when it cannot be asked."""
+        """Return logs in the order asked for. Raises UnavailableError or DeadlineError when it cannot be asked."""

@@ -135,7 +135,10 @@ def _groups(connection: sqlite3.Connection, selection: Selection) -> list[tuple[
             continue
         shown = tags if selection.group_by is None else {key: tags[key] for key in selection.group_by if key in tags}
         groups[orjson.dumps(shown, option=orjson.OPT_SORT_KEYS)].append(identity)
-    return [(orjson.loads(key), groups[key]) for key in sorted(groups)]
+    return sorted(
+        ((orjson.loads(key), identities) for key, identities in groups.items()),
+        key=lambda group: sorted(group[0].items()),
+    )
 
 
 def _each(

@@ -7,10 +7,12 @@ from typing import Any
 from fastapi import FastAPI
 
 from opsbuddy_core.health import Check, Health
+from opsbuddy_core.influx import Influx
 from opsbuddy_core.sqlite import SqliteStore
 from opsbuddy_core.web.app import create_app
 from opsbuddy_timeseries_service.embedded import MIGRATIONS, SqlitePoints
 from opsbuddy_timeseries_service.handlers import read, write
+from opsbuddy_timeseries_service.influx import InfluxPoints
 from opsbuddy_timeseries_service.service import Timeseries
 from opsbuddy_timeseries_service.settings import TimeseriesSettings
 from opsbuddy_timeseries_service.storage import PointStore
@@ -20,7 +22,7 @@ DISTRIBUTION = "opsbuddy-timeseries-service"
 
 def build(settings: TimeseriesSettings) -> tuple[FastAPI, Health]:
     """Return the application and its health."""
-    store: PointStore = SqlitePoints(SqliteStore(settings.sqlite_path("points"), MIGRATIONS))
+    store = _store(settings)
     service = Timeseries(store)
     health = Health(settings.title, DISTRIBUTION, (Check("database", store.probe),))
 
@@ -37,3 +39,9 @@ def build(settings: TimeseriesSettings) -> tuple[FastAPI, Health]:
 
     app = create_app(settings, health, [write.router(service), read.router(service)], lifespan=lifespan, status=status)
     return app, health
+
+
+def _store(settings: TimeseriesSettings) -> PointStore:
+    if settings.influxdb_host:
+        return InfluxPoints(Influx(settings))
+    return SqlitePoints(SqliteStore(settings.sqlite_path("points"), MIGRATIONS))

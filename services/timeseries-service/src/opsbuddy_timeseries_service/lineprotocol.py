@@ -6,8 +6,8 @@ from typing import Any
 
 from opsbuddy_core import timestamps
 
-NAME = r"(?:\\.|[^\\,= ])+"
-HEAD = re.compile(r"((?:\\.|[^\\, ])+)((?:,(?:\\.|[^\\ ])*)?) +", re.DOTALL)
+NAME = r"(?:\\[,= ]|\\(?![,= ])|[^\\,= ])+"  # a backslash before anything else is a backslash
+HEAD = re.compile(r"((?:\\[, ]|\\(?![, ])|[^\\, ])+)((?:,(?:\\ |\\(?! )|[^\\ ])*)?) +", re.DOTALL)
 TAG = re.compile(rf",({NAME})=({NAME})", re.DOTALL)
 FIELD = re.compile(rf'({NAME})=("(?:\\.|[^"\\])*"|[^", ]+)(,|$| +)', re.DOTALL)
 STAMP = re.compile(r"-?\d{1,19}", re.ASCII)

@@ -32,6 +32,18 @@ Aggregate = Literal["mean", "min", "max", "sum", "count", "last"]
 Value = float | str
 
 
+def _ends_well(value: str) -> str:
+    if value.endswith("\\"):
+        raise ValueError("ends with a backslash, which line protocol cannot say")
+    return value
+
+
+def _name(value: str) -> str:
+    if value.startswith(("_", "#")):
+        raise ValueError("starts with _ or #, which have a meaning of their own")
+    return value
+
+
 def _key(value: str) -> str:
     if value == "time":
         raise ValueError("cannot be named time: that is the point's own timestamp")
@@ -82,10 +94,12 @@ def _duration_text(value: int) -> str:
     return f"{value // UNITS[unit]}{unit}"
 
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f\\]+$")]
-Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^_\x00-\x1f\x7f\\][^\x00-\x1f\x7f\\]*$")
+Text = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    AfterValidator(_ends_well),
 ]
+Name = Annotated[Text, AfterValidator(_name)]
 Measurement = Annotated[Name, AfterValidator(_measurement)]
 Key = Annotated[Name, AfterValidator(_key)]
 FieldValue = Annotated[float | str, BeforeValidator(_number), WithJsonSchema({"type": ["number", "boolean", "string"]})]

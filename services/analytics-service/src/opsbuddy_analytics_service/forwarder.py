@@ -1,0 +1,96 @@
+"""Brings logs from the journal to the archive: in batches, as often as it takes, each at its own time and so never twice."""
+
+import asyncio
+import random
+from typing import Protocol
+
+from opsbuddy_analytics_service.metrics import DEAD, FORWARD_FAILURES, FORWARDED
+from opsbuddy_analytics_service.models import StoredLog
+from opsbuddy_core.errors import OpsBuddyError
+from opsbuddy_core.logs import get_logger
+
+BATCH = 5000
+IDLE = 1.0
+LONGEST_PAUSE = 30.0
+log = get_logger("forwarder")
+
+
+class Source(Protocol):
+    """Where logs wait."""
+
+    async def waiting(self, limit: int) -> list[StoredLog]: ...
+
+    async def horizon(self) -> int: ...
+
+    async def move(self, times: list[int]) -> None: ...
+
+    async def settle(self, forwarded: list[int], refused: list[tuple[int, str]]) -> None: ...
+
+
+class Target(Protocol):
+    """Where they go. Writing the same log twice is writing it once."""
+
+    async def write(self, logs: list[StoredLog]) -> list[tuple[int, str]]: ...
+
+    async def taken(self, logs: list[StoredLog]) -> set[int]: ...
+
+
+class Forwarder:
+    """Moves logs until cancelled. `trouble` says in words why it does not get on, None while it does."""
+
+    def __init__(self, source: Source, target: Target) -> None:
+        self._source, self._target = source, target
+        self.trouble: str | None = None
+
+    async def run(self) -> None:
+        """Forward what waits, look again soon; after a failure wait longer each time."""
+        pause = IDLE
+        while True:
+            try:
+                moved = await self.once()
+            except OpsBuddyError as error:
+                pause = min(LONGEST_PAUSE, max(pause * 2, error.retry_after or 0))
+                self._failed(error)
+            else:
+                pause = IDLE
+                self._works()
+                if moved == BATCH:
+                    continue
+            await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - jitter
+
+    async def once(self) -> int:
+        """Forward one batch; returns how many logs it had."""
+        logs = await self._clear(await self._source.waiting(BATCH))
+        if not logs:
+            return 0
+        refused = await self._target.write(logs)
+        dead = {time for time, _ in refused}
+        await self._source.settle([each.time for each in logs if each.time not in dead], refused)
+        FORWARDED.inc(len(logs) - len(dead))
+        DEAD.inc(len(dead))
+        for _, reason in refused[:1]:
+            log.error(
+                "InfluxDB refuses logs for good; they stay in the journal",
+                operation="forward",
+                logs=len(dead),
+                reason=reason,
+            )
+        return len(logs)
+
+    async def _clear(self, logs: list[StoredLog]) -> list[StoredLog]:
+        """Leave out latecomers whose time another log has in the archive: the journal, which gave them that time, does not hold it any more."""
+        horizon = await self._source.horizon()
+        if taken := await self._target.taken([each for each in logs if each.time < horizon]):
+            await self._source.move(sorted(taken))
+        return [each for each in logs if each.time not in taken]
+
+    def _failed(self, error: OpsBuddyError) -> None:
+        FORWARD_FAILURES.inc()
+        if self.trouble != error.detail:
+            log.warning("Logs cannot be forwarded; they wait in the journal", operation="forward", reason=error.detail)
+        self.trouble = error.detail
+
+    def _works(self) -> None:
+        if self.trouble:
+            log.info("Logs are forwarded again", operation="forward")
+        self.trouble = None
