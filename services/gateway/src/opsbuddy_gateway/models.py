@@ -1,0 +1,73 @@
+"""What the parts of the gateway pass to each other, and the failures that only a gateway has."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+
+from typing_extensions import override
+
+from opsbuddy_core.errors import OpsBuddyError
+
+
+class Reason(StrEnum):
+    """Why a request ended as it did: one word, the same in the problem document, the log and the metric's label."""
+
+    ANSWERED = "answered"
+    BAD_REQUEST = "bad_request"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    BODY_TOO_LARGE = "body_too_large"
+    CLIENT_SLOW = "client_slow"
+    CLIENT_GONE = "client_gone"
+    NO_ENDPOINT = "no_endpoint"
+    BREAKER_OPEN = "breaker_open"
+    CONNECT_FAILED = "connect_failed"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    BAD_ANSWER = "bad_answer"
+    ANSWER_CUT = "answer_cut"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where one process of a service listens."""
+
+    host: str
+    port: int
+
+    @override
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class UpstreamFailureError(Exception):
+    """A service did not answer. `sent`: it may have seen some of the request, so repeating it may do the work twice."""
+
+    def __init__(self, reason: Reason, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.reason, self.sent = reason, sent
+
+
+class MethodNotAllowedError(OpsBuddyError):
+    """The route takes other methods."""
+
+    slug, title, status = "method-not-allowed", "Method not allowed", HTTPStatus.METHOD_NOT_ALLOWED
+
+
+class HeadersTooLargeError(OpsBuddyError):
+    """More header fields, or longer ones, than are read."""
+
+    slug, title = "headers-too-large", "The header is too large"
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+
+class RequestTimeoutError(OpsBuddyError):
+    """The client stopped sending in the middle of its request."""
+
+    slug, title, status = "request-timeout", "The request took too long to arrive", HTTPStatus.REQUEST_TIMEOUT
+
+
+class NotImplementedHereError(OpsBuddyError):
+    """HTTP has it, this gateway does not."""
+
+    slug, title, status = "not-implemented", "Not implemented", HTTPStatus.NOT_IMPLEMENTED

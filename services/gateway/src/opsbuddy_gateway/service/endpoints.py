@@ -1,0 +1,84 @@
+"""The endpoints of one service: whose turn it is, and which are set aside because they fail."""
+
+import random
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from opsbuddy_gateway.models import Address
+
+FAILURES = 5
+BASE_SECONDS = 30.0
+LONGEST_SECONDS = 300.0
+JITTER = 0.2
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """One address and what is known about it. `healthy`: the last active check's verdict, None before the first."""
+
+    address: Address
+    in_flight: int = 0
+    in_a_row: int = 0
+    times_aside: int = 0
+    aside_until: float = 0.0
+    healthy: bool | None = None
+
+
+class Endpoints:
+    """Gives out endpoints by turn or by least load. Pure: clock and chance are given."""
+
+    def __init__(self, clock: Callable[[], float], chance: random.Random) -> None:
+        self._clock, self._chance = clock, chance
+        self._all: tuple[Endpoint, ...] = ()
+        self._turn = 0
+
+    @property
+    def all(self) -> tuple[Endpoint, ...]:
+        return self._all
+
+    def replace(self, addresses: Sequence[Address]) -> tuple[bool, bool]:
+        """Take the present addresses; those that stay keep what is known about them. Returns whether anything changed, and whether some are new."""
+        known = {endpoint.address: endpoint for endpoint in self._all}
+        if known.keys() == set(addresses):
+            return False, False
+        self._all = tuple(known.get(address) or Endpoint(address) for address in sorted(set(addresses), key=str))
+        return True, not set(addresses) <= known.keys()
+
+    def pick(self, policy: Literal["RoundRobin", "LeastRequest"], tried: Collection[Address] = ()) -> Endpoint | None:
+        """Return the endpoint for a request, or None when there is none; one that was tried already only when no other is left."""
+        if not self._all:
+            return None
+        now = self._clock()
+        usable = [e for e in self._all if e.aside_until <= now and e.address not in tried]
+        usable = usable or [e for e in self._all if e.address not in tried] or list(self._all)
+        self._turn += 1
+        if policy == "LeastRequest" and len(usable) > 1:
+            one, two = self._chance.sample(usable, 2)
+            return one if one.in_flight <= two.in_flight else two
+        return usable[self._turn % len(usable)]
+
+    def succeeded(self, endpoint: Endpoint) -> None:
+        endpoint.in_a_row = 0
+        endpoint.times_aside = 0
+
+    def failed(self, endpoint: Endpoint) -> None:
+        """Count a failure; after several in a row set the endpoint aside, each time longer, unless half of all are aside already."""
+        endpoint.in_a_row += 1
+        now = self._clock()
+        if endpoint.in_a_row < FAILURES or endpoint.aside_until > now:
+            return
+        aside = sum(e.aside_until > now for e in self._all)
+        if aside + 1 > len(self._all) // 2:
+            return
+        endpoint.times_aside += 1
+        seconds = min(BASE_SECONDS * endpoint.times_aside, LONGEST_SECONDS)
+        endpoint.aside_until = now + seconds * (1 + self._chance.uniform(0, JITTER))
+        endpoint.in_a_row = FAILURES - 1  # one more failure after its return is enough
+
+    def state(self, endpoint: Endpoint) -> Literal["healthy", "set_aside", "unhealthy", "unknown"]:
+        if endpoint.aside_until > self._clock():
+            return "set_aside"
+        if endpoint.healthy is None:
+            return "unknown"
+        return "healthy" if endpoint.healthy else "unhealthy"

@@ -1,0 +1,134 @@
+"""Which header fields go through, in both directions (RFC 9110 section 7.6), and what the gateway adds."""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from opsbuddy_core.errors import MalformedError
+from opsbuddy_gateway.models import HeadersTooLargeError
+
+Header = tuple[bytes, bytes]
+Networks = tuple[IPv4Network | IPv6Network, ...]
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+# A client must not make the gateway drop what frames the message or says who asks.
+NEVER_NAMED = frozenset({b"content-length", b"host", b"authorization", b"cookie"})
+SET_BY_GATEWAY = frozenset(
+    {
+        b"expect",
+        b"x-request-id",
+        b"traceparent",
+        b"x-forwarded-for",
+        b"x-forwarded-proto",
+        b"x-forwarded-host",
+        b"x-forwarded-prefix",
+        b"forwarded",
+    }
+)
+OWN_IN_ANSWERS = frozenset({b"date", b"x-request-id"})  # the server and the gateway write these themselves
+
+
+def end_to_end(headers: Sequence[Header]) -> list[Header]:
+    """Return the fields that are meant for the other end; names are lower case."""
+    drop: Iterable[bytes] = HOP_BY_HOP
+    for name, value in headers:
+        if name == b"connection":
+            named = {token.strip().lower() for token in value.split(b",")}
+            drop = frozenset(drop) | (named - NEVER_NAMED)
+    return [(name, value) for name, value in headers if name not in drop]
+
+
+def check(headers: Sequence[Header], http_version: str, *, most: int, largest: int) -> None:
+    """Refuse a header that two parties could read differently, or that is too large."""
+    if len(headers) > most:
+        raise HeadersTooLargeError(
+            f"The request has {len(headers)} header fields; at most {most} are read.", reason="bad_request"
+        )
+    size = sum(len(name) + len(value) + 4 for name, value in headers)
+    if size > largest:
+        raise HeadersTooLargeError(
+            f"The request header has {size} bytes; at most {largest} are read.", reason="bad_request"
+        )
+    names = [name for name, _ in headers]
+    for single in (b"host", b"content-length", b"transfer-encoding"):
+        if names.count(single) > 1:
+            raise _malformed(f"The request has several {single.decode()} header fields; send one.")
+    if b"transfer-encoding" in names and b"content-length" in names:
+        raise _malformed("The request has both Content-Length and Transfer-Encoding; send one of them.")
+    if http_version == "1.1" and b"host" not in names:
+        raise _malformed("The request has no Host header field; HTTP/1.1 needs one.")
+
+
+def _malformed(detail: str) -> MalformedError:
+    return MalformedError(detail, reason="bad_request")
+
+
+def forwarded(headers: Sequence[Header], peer: str, scheme: str, prefix: str, trusted: Networks) -> list[Header]:
+    """Return the X-Forwarded-* fields for the next hop. What the peer claims counts only when it is a trusted proxy."""
+    claimed = dict(headers) if trusted and is_trusted(peer, trusted) else {}
+    chain = claimed.get(b"x-forwarded-for")
+    host = claimed.get(b"x-forwarded-host") or dict(headers).get(b"host", b"")
+    address = peer.encode()
+    return [
+        (b"x-forwarded-for", chain + b", " + address if chain else address),
+        (b"x-forwarded-proto", claimed.get(b"x-forwarded-proto") or scheme.encode()),
+        (b"x-forwarded-host", host),
+        (b"x-forwarded-prefix", prefix.encode()),
+    ]
+
+
+def is_trusted(peer: str, trusted: Networks) -> bool:
+    """Whether an address lies in one of the networks."""
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return False
+    return any(address in network for network in trusted)
+
+
+def parse_networks(text: str) -> Networks:
+    """Read comma-separated CIDRs; raises ValueError that names the wrong one."""
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def answer(headers: Sequence[Header], status: int) -> list[Header]:
+    """Return the fields of an answer that go on to the client."""
+    kept = [header for header in end_to_end(headers) if header[0] not in OWN_IN_ANSWERS]
+    if status in (204, 304):  # no body follows, and a length would promise one
+        kept = [header for header in kept if header[0] != b"content-length"]
+    return kept
+
+
+def location(value: str, own: frozenset[str], prefix: str, rewrite: str) -> str:
+    """Return a Location as the client can follow it.
+
+    The service knows neither the prefix nor the address that the client used. A redirect to the service itself becomes a path under the
+    prefix, without scheme and host: it then stays where the client already is. `own`: the authorities under which the service knows itself.
+    """
+    path = value
+    if "://" in value[:8] or value.startswith("//"):
+        authority, slash, rest = value.split("//", 1)[1].partition("/")
+        if authority.lower() not in own:
+            return value
+        path = slash + rest or "/"
+    if not path.startswith("/") or under(path, prefix):
+        return path
+    if not rewrite:
+        return prefix + path
+    return prefix + path[len(rewrite) :] if under(path, rewrite) else path
+
+
+def under(path: str, prefix: str) -> bool:
+    """Whether a path, with or without a query, lies under a prefix, by whole segments."""
+    return path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] in "/?#")

@@ -1,0 +1,85 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kubernetes.aio import client
+
+from opsbuddy_gateway.models import Address
+from opsbuddy_gateway.storage.kubernetes_watch import Object, connected, watch
+
+SERVICE = "kubernetes.io/service-name"
+
+
+class KubernetesEndpoints:
+    """Watches the EndpointSlices of the namespace: ready pods by their addresses, so that a request can go to another one."""
+
+    def __init__(self, namespace: str, kubeconfig: Path | None) -> None:
+        self._namespace, self._kubeconfig = namespace, kubeconfig
+        self._slices: dict[str, Object] = {}
+        self._changed: Callable[[], None] = lambda: None
+        self._listed = False
+
+    @property
+    def ready(self) -> bool:
+        return self._listed
+
+    def addresses(self, service: str, port: int) -> tuple[Address, ...]:
+        found = {
+            address
+            for item in self._slices.values()
+            if (item["metadata"].get("labels") or {}).get(SERVICE) == service
+            for address in ready_addresses(item, port)
+        }
+        return tuple(sorted(found, key=str))
+
+    async def run(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        async with connected(self._kubeconfig) as api:
+            await watch(
+                client.DiscoveryV1Api(api).list_namespaced_endpoint_slice_without_preload_content,
+                self,
+                namespace=self._namespace,
+            )
+
+    def listed(self, objects: list[Object]) -> None:
+        self._slices = {item["metadata"]["name"]: item for item in objects}
+        self._listed = True
+        self._changed()
+
+    def changed(self, item: Object) -> None:
+        self._slices[item["metadata"]["name"]] = item
+        self._changed()
+
+    def deleted(self, item: Object) -> None:
+        self._slices.pop(item["metadata"]["name"], None)
+        self._changed()
+
+    def unreachable(self) -> None:
+        """Nothing to do: the last endpoints are better than none, and failing ones are set aside."""
+
+
+def ready_addresses(item: Object, port: int) -> list[Address]:
+    """Return the ready addresses of an EndpointSlice. Absent `ready` means ready, as the API says; FQDN slices have no addresses to use."""
+    target = _target_port(item.get("ports") or [], port)
+    if target is None or item.get("addressType") == "FQDN":
+        return []
+    return [
+        Address(address, target)
+        for endpoint in item.get("endpoints") or []
+        if (endpoint.get("conditions") or {}).get("ready") is not False
+        for address in endpoint.get("addresses") or []
+    ]
+
+
+def _target_port(ports: list[dict[str, Any]], port: int) -> int | None:
+    """Return the port of the pods for the port of the Service, which a slice does not hold: the only one, the equal one, or the one named http."""
+    numbered = [entry for entry in ports if entry.get("port")]
+    if len(numbered) == 1:
+        return int(numbered[0]["port"])
+    for entry in numbered:
+        if entry["port"] == port:
+            return port
+    for entry in numbered:
+        if entry.get("name") == "http":
+            return int(entry["port"])
+    return None
