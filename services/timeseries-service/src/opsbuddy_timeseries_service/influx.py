@@ -4,10 +4,12 @@ import re
 from collections import defaultdict
 from typing import Any
 
+import orjson
+
 from opsbuddy_core import timestamps
-from opsbuddy_core.errors import FieldError, InvalidRequestError
+from opsbuddy_core.errors import FieldError, InvalidRequestError, OpsBuddyError
 from opsbuddy_core.flux import Flux
-from opsbuddy_core.influx import Influx, InfluxError, key, string
+from opsbuddy_core.influx import Influx, key, string
 from opsbuddy_timeseries_service.models import RESERVED, Aggregate, Line, Point, PointError, Selection, SeriesInfo
 
 EVER = (0, 2**62)  # 1970 to 2116
@@ -52,13 +54,13 @@ class InfluxPoints:
             flux.sort("_time")  # the series of a group come one after the other
         try:
             rows = await self._influx.query(flux.window(every, aggregate))
-        except InfluxError as error:
-            if "unsupported" not in error.detail:
+        except OpsBuddyError:  # of a text InfluxDB's min and max are a crash inside, the others a bad request
+            if not await self._is_text(selection):
                 raise
             reason = f"{aggregate} needs numbers, and this field is text; count and last work"
             raise InvalidRequestError(
                 f"The aggregate cannot be used: {reason}.", errors=[FieldError("aggregate", reason, "type_conflict")]
-            ) from error
+            ) from None
         return [
             Line(each.tags, [(time // every * every, value) for time, value in each.points])
             for each in _lines(rows, selection)
@@ -79,8 +81,12 @@ class InfluxPoints:
                 found[row["_measurement"], tuple(sorted(_tags(row).items()))].add(row["_field"])
         return [
             SeriesInfo(measurement=name, tags=dict(tags), fields=sorted(found[name, tags]))
-            for name, tags in sorted(found)[:limit]
+            for name, tags in sorted(found, key=lambda each: (each[0], orjson.dumps(dict(each[1]))))[:limit]
         ]
+
+    async def _is_text(self, selection: Selection) -> bool:
+        rows = await self._influx.query(self._select(selection).last().limit(1))
+        return any(isinstance(row["_value"], str) for row in rows)
 
     def _select(self, selection: Selection) -> Flux:
         flux = Flux(self._influx.bucket, selection.start, selection.end)

@@ -1,0 +1,141 @@
+import time
+from typing import Any
+
+import pytest
+
+from opsbuddy_core import timestamps
+from tests.services.timeseries_service.conftest import Service, point
+
+SECOND = 10**9
+T = (time.time_ns() // (60 * SECOND) - 10) * 60 * SECOND  # a full minute ten minutes ago
+
+
+def at(seconds: float) -> str:
+    return timestamps.render(T + int(seconds * SECOND))
+
+
+async def few_samples(service: Service) -> None:
+    await service.write(
+        point(7, timestamp=at(-600)),
+        *[point(number, timestamp=at((number - 1) * 2.9)) for number in range(1, 21)],
+        point(5, timestamp=at(60)),
+        point(9, timestamp=at(180)),
+    )
+
+
+async def test_empty_buckets_are_null_and_a_count_of_nothing_is_zero(service: Service) -> None:
+    await few_samples(service)
+    window = {"start": at(0), "end": at(240), "every": "60s"}
+    assert await service.values(aggregate="count", **window) == [20, 1, 0, 1]
+    assert await service.values(aggregate="mean", **window) == [10.5, 5, None, 9]
+    assert await service.values(aggregate="sum", **window) == [210, 5, None, 9]
+    assert await service.values(aggregate="min", **window) == [1, 5, None, 9]
+    assert await service.values(aggregate="max", **window) == [20, 5, None, 9]
+    assert await service.values(aggregate="last", **window) == [20, 5, None, 9]
+
+
+@pytest.mark.parametrize(
+    ("fill", "expected"),
+    [
+        ("null", [None, 10.5, 5, None, 9]),
+        ("previous", [None, 10.5, 5, 5, 9]),
+        ("zero", [0, 10.5, 5, 0, 9]),
+        ("none", [10.5, 5, 9]),
+    ],
+)
+async def test_fill_says_what_an_empty_bucket_is(service: Service, fill: str, expected: list[Any]) -> None:
+    await few_samples(service)
+    assert await service.values(aggregate="mean", every="1m", start=at(-60), end=at(240), fill=fill) == expected
+
+
+async def test_no_bucket_starts_after_now(service: Service) -> None:
+    await service.write(point(1))
+    end = timestamps.render(time.time_ns() + 3600 * SECOND)
+    series = (await service.answer(start=at(0), end=end, aggregate="count", every=60))["series"]
+    stamps = [each["timestamp"] for each in series[0]["points"]]
+    assert stamps[0] == at(0)
+    assert stamps[-1] <= timestamps.render(time.time_ns())
+    assert len(stamps) in {11, 12}
+
+
+@pytest.mark.parametrize("minutes", [1, 2, 3, 4, 5, 6, 13])
+async def test_no_sample_on_an_edge_is_lost_or_counted_twice(service: Service, minutes: int) -> None:
+    await service.write(*[point(number, timestamp=at(-60 * number)) for number in range(13)])
+    counts = await service.values(start=at(-12 * 60), end=at(1), aggregate="count", every=f"{minutes}m")
+    sums = await service.values(start=at(-12 * 60), end=at(1), aggregate="sum", every=f"{minutes}m", fill="zero")
+    assert (sum(counts), sum(sums)) == (13, 78)
+
+
+async def test_buckets_start_at_whole_multiples_and_hold_the_range_alone(service: Service) -> None:
+    await service.write(*[point(1, timestamp=at(seconds)) for seconds in (0, 30, 60, 90)])
+    answer = await service.answer(start=at(30), end=at(90), aggregate="count", every="1m")
+    assert answer["series"][0]["points"] == [{"timestamp": at(0), "value": 1.0}, {"timestamp": at(60), "value": 1.0}]
+    assert answer["every"] == "1m"
+
+
+async def test_series_are_apart_unless_they_are_grouped(service: Service) -> None:
+    for host, zone, value in (("a", "x", 1), ("b", "x", 3), ("c", "y", 10)):
+        await service.write(point(value, timestamp=at(0), tags={"host": host, "zone": zone}))
+    window = {"start": at(0), "end": at(60), "aggregate": "mean", "every": "1m"}
+
+    async def means(**query: Any) -> list[tuple[dict[str, str], float]]:
+        return [
+            (each["tags"], each["points"][0]["value"]) for each in (await service.answer(**window | query))["series"]
+        ]
+
+    assert await means() == [
+        ({"host": "a", "zone": "x"}, 1),
+        ({"host": "b", "zone": "x"}, 3),
+        ({"host": "c", "zone": "y"}, 10),
+    ]
+    assert await means(group_by=["zone"]) == [({"zone": "x"}, 2), ({"zone": "y"}, 10)]
+    assert await means(group_by=[]) == [({}, pytest.approx(14 / 3))]
+    assert await means(tags={"zone": "x"}, group_by=[]) == [({}, 2)]
+    assert await means(tags={"zone": 'x" or true or r.host == "'}) == []
+    raw = (await service.answer(start=at(0), end=at(60), group_by=["zone"]))["series"]
+    assert [(each["tags"], [sample["value"] for sample in each["points"]]) for each in raw] == [
+        ({"zone": "x"}, [1, 3]),
+        ({"zone": "y"}, [10]),
+    ]
+
+
+async def test_more_points_than_the_limit_are_said_to_be_more(service: Service) -> None:
+    await service.write(*[point(number, timestamp=at(number)) for number in range(5)])
+    assert await service.values(start=at(0)) == [0, 1, 2, 3, 4]
+    answer = await service.answer(start=at(0), limit=3)
+    assert ([each["value"] for each in answer["series"][0]["points"]], answer["truncated"]) == ([0, 1, 2], True)
+    assert (await service.answer(start=at(0), limit=5))["truncated"] is False
+
+
+async def test_what_is_not_there_is_an_empty_answer(service: Service) -> None:
+    await service.write(point(1))
+    assert (await service.answer(measurement="nothing"))["series"] == []
+    assert (await service.answer(field="nothing", aggregate="mean", every="1m"))["series"] == []
+    assert (await service.answer(end="2000-01-01T00:00:00Z"))["series"] == []
+    assert (await service.http.get("/series?measurement=nothing")).json() == {"series": [], "truncated": False}
+
+
+async def test_a_sum_beyond_what_json_can_say_is_null(service: Service) -> None:
+    await service.write(point(1.7e308, timestamp=at(0)), point(1.7e308, timestamp=at(1)))
+    assert await service.values(start=at(0), end=at(60), aggregate="sum", every="1m") == [None]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"aggregate": "mean"},
+        {"every": "1m"},
+        {"aggregate": "median", "every": "1m"},
+        {"aggregate": "mean", "every": "1x"},
+        {"aggregate": "mean", "every": "0s"},
+        {"aggregate": "mean", "every": "1ms"},
+        {"start": "2026-01-02T00:00:00Z", "end": "2026-01-01T00:00:00Z"},
+        {"fill": "magic"},
+        {"limit": 0},
+        {"unknown": 1},
+        {"measurement": ""},
+    ],
+)
+async def test_a_query_that_cannot_be_meant_is_refused(service: Service, query: dict[str, Any]) -> None:
+    answer = await service.http.post("/query", json={"measurement": "m", "field": "v"} | query)
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:opsbuddy:problem:invalid-request"), answer.text

@@ -1,0 +1,181 @@
+import time
+from typing import Any
+
+import pytest
+
+from tests.services.timeseries_service.conftest import Service, point
+
+MS = int(time.time() * 1000)
+
+
+async def test_points_come_back_as_they_were_written(service: Service) -> None:
+    stamp = "2026-11-01T00:00:00.123456789Z"
+    await service.write(
+        point(1.5, timestamp=stamp, tags={"host": 'a "b", c=d\\e', "país": "ñ"}),
+        point(2, timestamp="2026-11-01T00:00:01Z", tags={"host": 'a "b", c=d\\e', "país": "ñ"}),
+        point(True, timestamp="2026-11-01T00:00:02Z"),
+    )
+    answer = await service.answer(start="2026-11-01T00:00:00Z", end="2026-11-01T00:01:00Z")
+    assert answer["series"] == [
+        {"tags": {}, "points": [{"timestamp": "2026-11-01T00:00:02.000Z", "value": 1.0}]},
+        {
+            "tags": {"host": 'a "b", c=d\\e', "país": "ñ"},
+            "points": [{"timestamp": stamp, "value": 1.5}, {"timestamp": "2026-11-01T00:00:01.000Z", "value": 2.0}],
+        },
+    ]
+
+
+async def test_the_same_point_again_takes_the_place_of_the_one_before(service: Service) -> None:
+    await service.write(point(1, timestamp=MS))
+    await service.write(point(2, timestamp=MS))
+    assert await service.values() == [2.0]
+
+
+async def test_valid_points_are_stored_and_invalid_ones_named(service: Service) -> None:
+    content = b'{"points": [{"measurement": "m", "fields": {"v": 1}}, {"measurement": "m", "fields": {"v": NaN}},'
+    content += b'{"measurement": "m", "fields": {}}, {"measurement": "m", "fields": {"v": 2, "w": -Infinity}}, {"fields": {"v": 1}}]}'
+    answer = await service.http.post("/write", content=content, headers={"content-type": "application/json"})
+    body = answer.json()
+    assert (answer.status_code, body["accepted"], body["rejected"]) == (207, 1, 4)
+    assert [(each["index"], each["field"]) for each in body["errors"]] == [
+        (1, "fields.v"),
+        (2, "fields"),
+        (3, "fields.w"),
+        (4, "measurement"),
+    ]
+    assert await service.values() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"measurement": "logs"}, "measurement"),
+        ({"measurement": "_m"}, "measurement"),
+        ({"measurement": "#m"}, "measurement"),
+        ({"measurement": "a\nb"}, "measurement"),
+        ({"measurement": "x" * 257}, "measurement"),
+        ({"fields": {"v": None}}, "fields.v"),
+        ({"fields": {"v": [1]}}, "fields.v"),
+        ({"fields": {"v": 10**400}}, "fields.v"),
+        ({"fields": {"v": "x" * 65_537}}, "fields.v"),
+        ({"tags": {"a": ""}}, "tags.a"),
+        ({"tags": {"a": "x\\"}}, "tags.a"),
+        ({"tags": {"a": 5}}, "tags.a"),
+        ({"tags": {f"t{i}": "x" for i in range(33)}}, "tags"),
+        ({"timestamp": "yesterday"}, "timestamp"),
+        ({"timestamp": 5}, "timestamp"),
+        ({"value": 1}, "value"),
+    ],
+)
+async def test_a_point_out_of_limits_is_named_by_its_field(
+    service: Service, changes: dict[str, Any], field: str
+) -> None:
+    answer = await service.http.post("/write", json=[point(1) | changes])
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:opsbuddy:problem:invalid-request"), answer.text
+    assert {(each["index"], each["field"]) for each in answer.json()["errors"]} == {(0, field)}
+
+
+async def test_a_field_keeps_its_type_and_the_point_that_breaks_it_is_named(service: Service) -> None:
+    await service.write(point(1, timestamp=MS))
+    result = await service.write(
+        point(2, timestamp=MS + 1), point("text", timestamp=MS + 2), point(3, timestamp=MS + 3)
+    )
+    assert [(each["index"], each["field"], each["code"]) for each in result["errors"]] == [
+        (1, "fields.v", "type_conflict")
+    ]
+    assert result["accepted"] == 2
+    assert await service.values() == [1.0, 2.0, 3.0]
+
+
+async def test_texts_are_kept_and_counted_but_have_no_mean(service: Service) -> None:
+    stamp = "2026-11-01T00:00:00Z"
+    await service.write(point('a "quote"\\\nline', timestamp=stamp))
+    window = {"start": stamp, "end": "2026-11-01T00:01:00Z", "every": "1m"}
+    assert await service.values(start=stamp, end="2026-11-01T00:01:00Z") == ['a "quote"\\\nline']
+    assert await service.values(aggregate="count", **window) == [1.0]
+    assert await service.values(aggregate="last", **window) == ['a "quote"\\\nline']
+    for aggregate in ("mean", "sum", "min", "max"):
+        answer = await service.http.post(
+            "/query", json={"measurement": "m", "field": "v", "aggregate": aggregate, **window}
+        )
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "aggregate"), aggregate
+
+
+async def test_line_protocol_of_influxdbs_clients_is_understood(service: Service) -> None:
+    text = (
+        "# a comment\n\n"
+        f'm,host=a\\ b,k\\,ey=x\\=y v=1.5,n=2i,u=3u,t=true,s="say \\"hi\\", a=b \\\\" {MS}000000\r\n'
+        f"m\\ 2,host=a v=-1e3 {MS}000000\n"
+        "m v=.5"
+    )
+    answer = await service.lines(text, "?org=opsbuddy&bucket=opsbuddy", "/api/v2/write")
+    assert (answer.status_code, answer.content) == (204, b""), answer.text
+    series = (await service.http.get("/series")).json()["series"]
+    assert series == [
+        {"measurement": "m", "tags": {"host": "a b", "k,ey": "x=y"}, "fields": ["n", "s", "t", "u", "v"]},
+        {"measurement": "m", "tags": {}, "fields": ["v"]},
+        {"measurement": "m 2", "tags": {"host": "a"}, "fields": ["v"]},
+    ]
+    tags = {"host": "a b"}
+    assert [await service.values(tags=tags, field=field) for field in "vnuts"] == [
+        [1.5],
+        [2.0],
+        [3.0],
+        [1.0],
+        ['say "hi", a=b \\'],
+    ]
+    assert (await service.http.get("/measurements")).json() == {"measurements": ["m", "m 2"]}
+
+
+async def test_milliseconds_sent_as_nanoseconds_are_named_and_lead_to_the_precision(service: Service) -> None:
+    text = f"m v=1 {MS}\nm v=2 {MS}000000\nm v=3 {MS // 1000}\nm v=4\n"
+    answer = await service.lines(text, path="/api/v2/write")
+    assert answer.status_code == 422
+    assert [(each["index"], each["field"]) for each in answer.json()["errors"]] == [(0, "timestamp"), (2, "timestamp")]
+    assert "precision" in answer.json()["errors"][0]["reason"]
+    assert await service.values() == [2.0, 4.0]
+    answer = await service.lines(text.replace("m v", "n v"), "?precision=ms")
+    assert [(each["index"], each["field"]) for each in answer.json()["errors"]] == [(1, "timestamp"), (2, "timestamp")]
+    assert await service.values(measurement="n") == [1.0, 4.0]
+    assert (await service.lines("m v=1", "?precision=xx")).status_code == 422
+
+
+async def test_a_broken_line_is_named_and_its_neighbours_are_stored(service: Service) -> None:
+    broken = [
+        "m",
+        "m ",
+        "m v",
+        "m v=",
+        "m v=x",
+        'm v="open',
+        "m,a v=1",
+        "m,a= v=1",
+        ",a=b v=1",
+        "m v=1 x",
+        "m v=NaN",
+        "m v=-inf",
+        "m v=1,",
+        "_m v=1",
+    ]
+    answer = await service.lines("\n".join(["m v=1", *broken, "n v=2"]))
+    assert (answer.status_code, answer.json()["accepted"]) == (207, 2), answer.text
+    assert [each["index"] for each in answer.json()["errors"]] == list(range(1, len(broken) + 1))
+    assert await service.values() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("content", "media", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"{}", "application/json", 422),
+        (b"\xff\xfe", "text/plain", 422),
+        (b"m v=1\n" * 50_001, "text/plain", 413),
+        (b" " * (16 * 1024 * 1024 + 1), "text/plain", 413),
+        (b"m v=1", "text/csv", 415),
+    ],
+)
+async def test_a_body_that_cannot_be_used_is_a_problem(
+    service: Service, content: bytes, media: str, status: int
+) -> None:
+    answer = await service.http.post("/write", content=content, headers={"content-type": media})
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
