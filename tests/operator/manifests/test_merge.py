@@ -1,0 +1,56 @@
+from hypothesis import given, settings
+
+from opsbuddy_operator.manifests.difference import holds
+from opsbuddy_operator.manifests.merge import merge
+from tests.operator.manifests.json_values import ANYTHING, MANIFESTS
+
+
+@settings(max_examples=60, deadline=None)
+@given(MANIFESTS, MANIFESTS)
+def test_what_lies_over_wins_everywhere(under, over):
+    assert holds(over, merge(under, over))
+
+
+@settings(max_examples=60, deadline=None)
+@given(MANIFESTS, MANIFESTS)
+def test_merging_again_changes_nothing(under, over):
+    once = merge(under, over)
+    assert merge(once, over) == once
+
+
+@settings(max_examples=60, deadline=None)
+@given(MANIFESTS)
+def test_nothing_below_or_above_leaves_it_as_it_is(manifest):
+    assert merge({}, manifest) == manifest
+    assert merge(manifest, {}) == manifest
+
+
+@settings(max_examples=60, deadline=None)
+@given(ANYTHING, MANIFESTS)
+def test_any_shape_below_is_put_up_with(under, over):
+    assert holds(over, merge(under, over))
+
+
+def test_lists_of_named_entries_are_merged_by_name_ours_first():
+    under = {"containers": [{"name": "sidecar"}, {"name": "web", "image": "theirs", "lifecycle": 1}]}
+    over = {"containers": [{"name": "web", "image": "ours"}]}
+    assert merge(under, over) == {"containers": [{"name": "web", "image": "ours", "lifecycle": 1}, {"name": "sidecar"}]}
+
+
+def test_a_port_is_its_number_and_protocol():
+    under = {"ports": [{"containerPort": 1, "hostPort": 2}, {"containerPort": 1, "protocol": "UDP"}]}
+    over = {"ports": [{"containerPort": 1, "protocol": "TCP", "name": "http"}]}
+    assert merge(under, over)["ports"] == [
+        {"containerPort": 1, "hostPort": 2, "protocol": "TCP", "name": "http"},
+        {"containerPort": 1, "protocol": "UDP"},
+    ]
+
+
+def test_a_doubled_entry_below_becomes_one():
+    assert merge({"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}, {"env": []}) == {
+        "env": [{"name": "A", "value": "2"}]
+    }
+
+
+def test_other_lists_are_taken_whole():
+    assert merge({"args": ["a", "b"]}, {"args": ["c"]}) == {"args": ["c"]}
