@@ -1,0 +1,59 @@
+"""The console script `opsbuddy-operator`."""
+
+import argparse
+import asyncio
+import sys
+from importlib.metadata import version
+
+import kopf
+import uvloop
+
+from opsbuddy_core import logs
+from opsbuddy_core.settings import describe
+from opsbuddy_operator.cluster.client import configuration
+from opsbuddy_operator.handlers import register
+from opsbuddy_operator.settings import OperatorSettings
+from opsbuddy_operator.startup import Operator
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT; exit code 1 when the API server cannot be reached at all, 2 for wrong settings."""
+    parser = argparse.ArgumentParser(
+        prog="opsbuddy-operator",
+        description="OpsBuddy operator. Settings come from the environment or a .env file:",
+        epilog=describe(OperatorSettings),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"opsbuddy-operator {version('opsbuddy-operator')}")
+    parser.add_argument("--check", action="store_true", help="read the settings, say whether they can be used, and end")
+    arguments = parser.parse_args()
+    settings = OperatorSettings.load()
+    if arguments.check:
+        sys.stdout.write("The settings can be used.\n")
+        return
+    logs.configure(settings.service_name, settings.effective_log_level)
+    try:
+        asyncio.run(_try_configuration())
+    except RuntimeError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(1) from None
+    uvloop.run(run(Operator(settings)))
+
+
+async def run(operator: Operator, stop: asyncio.Event | None = None) -> None:
+    """Run an operator until a signal comes or the event is set."""
+    registry = kopf.OperatorRegistry()
+    register(registry)
+    namespaces = operator.settings.namespaces
+    await kopf.operator(
+        registry=registry,
+        memo=kopf.Memo(operator=operator),
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+        stop_flag=stop,
+    )
+
+
+async def _try_configuration() -> None:
+    await configuration()

@@ -1,0 +1,107 @@
+"""Does to the children what was decided. One that fails does not stop the others."""
+
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from functools import partial
+
+import orjson
+
+from opsbuddy_core.logs import get_logger
+from opsbuddy_operator.cluster.api import AbsentError, Api, ConflictError, RefusedError, TerminatingError
+from opsbuddy_operator.cluster.store import Store, uid_of
+from opsbuddy_operator.models import HANDOVER_MANAGER, Decision, Object, Ref, ref
+
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
+log = get_logger("reconcile")
+
+
+@dataclass(slots=True)
+class Refusal:
+    """What the API server refused; the same thing is not asked for again before `until`."""
+
+    manifest: str
+    words: str
+    times: int
+    until: float
+
+
+class Applier:
+    """Writes children, remembers what was refused, and gives the store what the API server answered."""
+
+    def __init__(self, api: Api, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+        self._api, self._store, self._clock = api, store, clock
+        self._refusals: dict[Ref, Refusal] = {}
+
+    async def run(self, decision: Decision, present: Collection[Ref]) -> dict[Ref, str]:
+        """Carry out a decision; returns what was refused. `present` names the children that exist and are ours.
+
+        Raises UnavailableError, ConflictError and TerminatingError: the whole has to wait.
+        """
+        failures: dict[Ref, str] = {}
+        for manifest in decision.handover:
+            await self._try(manifest, failures, partial(self._api.apply, manager=HANDOVER_MANAGER))
+        handed_over = set(failures)
+        for patch in decision.repair:
+            await self._try(patch, failures, self._api.patch)
+        for manifest in decision.apply:
+            if (where := ref(manifest)) in handed_over:
+                continue  # without the hand-over this would set the replicas to 1
+            force = where in present  # what came up meanwhile under a name of ours is a stranger: ConflictError
+            await self._try(manifest, failures, partial(self._api.apply, force=force))
+        for where in decision.delete:
+            await self._delete(where, failures)
+        return failures
+
+    def forget(self, namespace: str, name: str) -> None:
+        """Forget what was refused for a resource that is gone; its children bear its name."""
+        for where in [where for where in self._refusals if (where.namespace, where.name) == (namespace, name)]:
+            del self._refusals[where]
+
+    def next_attempt(self, failures: Collection[Ref]) -> float | None:
+        """Return in how many seconds the first of these may be tried again."""
+        waits = [self._refusals[where].until - self._clock() for where in failures if where in self._refusals]
+        return max(0.1, min(waits)) if waits else None
+
+    async def _try(self, body: Object, failures: dict[Ref, str], send: Callable[[Object], Awaitable[Object]]) -> None:
+        where, manifest = ref(body), hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        known = self._refusals.get(where)
+        if known and known.manifest == manifest and self._clock() < known.until:
+            failures[where] = known.words
+            return
+        try:
+            answer = await send(body)
+        except (ConflictError, TerminatingError):
+            raise
+        except RefusedError as error:
+            failures[where] = str(error)
+            self._remember(where, manifest, str(error))
+            return
+        self._refusals.pop(where, None)
+        self._store.put(answer)
+        log.info("Applied", operation="apply", kind=where.kind, namespace=where.namespace, name=where.name)
+
+    async def _delete(self, where: Ref, failures: dict[Ref, str]) -> None:
+        live = self._store.get(where)
+        if live is None:
+            return
+        try:
+            await self._api.delete(where, uid_of(live))
+        except AbsentError:
+            pass
+        except (ConflictError, TerminatingError):
+            raise
+        except RefusedError as error:
+            failures[where] = str(error)
+            return
+        log.info("Deleted", operation="delete", kind=where.kind, namespace=where.namespace, name=where.name)
+
+    def _remember(self, where: Ref, manifest: str, words: str) -> None:
+        known = self._refusals.get(where)
+        times = known.times + 1 if known and known.manifest == manifest else 1
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 3.0 ** (times - 1))
+        self._refusals[where] = Refusal(manifest, words, times, self._clock() + pause)
+        log.warning(
+            "Refused", operation="apply", kind=where.kind, namespace=where.namespace, name=where.name, reason=words
+        )

@@ -1,0 +1,72 @@
+"""Compares what the watches told with what there is, and repairs the difference.
+
+A watch can be deaf while it looks alive, and a deletion that falls into a gap between two watches is never told. Only the metadata is listed.
+"""
+
+import asyncio
+
+from opsbuddy_core.logs import get_logger
+from opsbuddy_operator import metrics
+from opsbuddy_operator.cluster.api import Api
+from opsbuddy_operator.cluster.kinds import WATCHED, Kind
+from opsbuddy_operator.cluster.store import Store, version_of
+from opsbuddy_operator.models import Ref, ref
+from opsbuddy_operator.reconcile.news import News
+
+LAG = 5.0  # seconds that a watch may be behind
+log = get_logger("audit")
+
+
+class Audit:
+    """`deaf` counts the audits in a row that found something that the watches had not told."""
+
+    def __init__(self, api: Api, store: Store, news: News, namespaces: tuple[str, ...]) -> None:
+        self._api, self._store, self._news = api, store, news
+        self._namespaces: tuple[str | None, ...] = namespaces or (None,)
+        self.deaf = 0
+        self.complete = False  # the store has held everything once
+
+    async def wait_until_complete(self) -> None:
+        """Return when the store holds all that there is; ApiError when that cannot be found out."""
+        pause = 0.1
+        while any(await asyncio.gather(*(self._differences(kind) for kind in WATCHED))):
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 2.0)
+        self.complete = True
+
+    async def run(self) -> int:
+        """Audit once; returns how many objects had to be repaired."""
+        repaired = 0
+        for kind in WATCHED:
+            suspects = await self._differences(kind)
+            if not suspects:
+                continue
+            await asyncio.sleep(LAG)
+            for where in suspects & await self._differences(kind):
+                repaired += await self._repair(kind, where)
+        self.deaf = self.deaf + 1 if repaired else 0
+        return repaired
+
+    async def _differences(self, kind: Kind) -> set[Ref]:
+        there: dict[Ref, int] = {}
+        known = {ref(obj) for obj in self._store.of_kind(kind)}  # before the list: what comes up after it is not in it
+        for namespace in self._namespaces:
+            there |= {ref(obj): version_of(obj) for obj in await self._api.list(kind, namespace, metadata_only=True)}
+        behind = {where for where, version in there.items() if self._version(where) < version}
+        return behind | {where for where in known - there.keys() if self._store.get(where)}
+
+    def _version(self, where: Ref) -> int:
+        known = self._store.get(where)
+        return version_of(known) if known else 0
+
+    async def _repair(self, kind: Kind, where: Ref) -> bool:
+        live, known = await self._api.get(where), self._store.get(where)
+        keys = self._news.put(live) if live else self._news.remove(known) if known else frozenset()
+        if not keys:
+            return False
+        metrics.REPAIRS.labels(kind.kind).inc()
+        log.warning(
+            "No watch told of a change", operation="audit", kind=where.kind, namespace=where.namespace, name=where.name
+        )
+        self._news.tell(keys)
+        return True

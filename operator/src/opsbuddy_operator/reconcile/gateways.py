@@ -1,0 +1,36 @@
+"""Which routing table the gateways serve: each is asked for the hash on its `/status`."""
+
+import asyncio
+from typing import Protocol
+
+import aiohttp
+import orjson
+
+LIMIT = 2.0
+MAX_ANSWER = 1024 * 1024
+
+
+class GatewayProbe(Protocol):
+    """Asks one gateway."""
+
+    async def serves(self, address: str, port: int) -> str | None:
+        """Return the sha256 of the table that it serves, or None if it did not say."""
+        ...
+
+
+class HttpGatewayProbe:
+    """Asks `GET http://<address>:<port>/status`, field `routes.sha256`."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def serves(self, address: str, port: int) -> str | None:
+        host = f"[{address}]" if ":" in address else address
+        try:
+            async with asyncio.timeout(LIMIT), self._session.get(f"http://{host}:{port}/status") as answer:
+                status = orjson.loads(await answer.content.read(MAX_ANSWER))
+        except (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecodeError):
+            return None
+        routes = status.get("routes") if isinstance(status, dict) else None
+        found = routes.get("sha256") if isinstance(routes, dict) else None
+        return found if isinstance(found, str) else None
