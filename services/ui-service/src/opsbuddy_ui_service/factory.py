@@ -9,11 +9,11 @@ from opsbuddy_core.health import Health
 from opsbuddy_core.web.app import create_app
 from opsbuddy_ui_service.assets import Assets
 from opsbuddy_ui_service.gateway import HttpGateway
+from opsbuddy_ui_service.handlers import api, pages, services
 from opsbuddy_ui_service.handlers import assets as asset_routes
-from opsbuddy_ui_service.handlers import pages, services
 from opsbuddy_ui_service.monitor import Monitor
 from opsbuddy_ui_service.rendering import Rendering
-from opsbuddy_ui_service.security import SecurityHeaders
+from opsbuddy_ui_service.security import OwnPagesOnly, SecurityHeaders
 from opsbuddy_ui_service.service import Surroundings
 from opsbuddy_ui_service.settings import UiSettings
 
@@ -37,7 +37,9 @@ def build(settings: UiSettings) -> tuple[FastAPI, Health]:
         pages.router(monitor, rendering, streams),
         asset_routes.router(files),
         services.router(monitor, gateway, health),
+        api.router(gateway),
     ]
     app = create_app(settings, health, routers, lifespan=lifespan)
+    app.add_middleware(OwnPagesOnly)
     app.add_middleware(SecurityHeaders)
     return app, health

@@ -1,7 +1,12 @@
-"""Headers that every answer carries: what a page may load, and what it may be used for."""
+"""What a page may load, what it may be used for, and who may ask for a change."""
 
-from starlette.datastructures import MutableHeaders
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from opsbuddy_core.errors import ForbiddenError
+from opsbuddy_core.web.problems import response
 
 PAGES = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -11,6 +16,8 @@ DOCS = PAGES.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'").r
     "style-src 'self'", "style-src 'self' 'unsafe-inline'"
 )  # the page of the API's documentation has a script of its own in it
 DATA = "default-src 'none'; frame-ancestors 'none'; sandbox"  # what others have stored must not run as a page of ours
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def policy(path: str) -> str:
@@ -43,3 +50,25 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, guarded)
+
+
+class OwnPagesOnly:
+    """Refuses changes that a browser asks for on behalf of another site's page. Programs, which send no Origin, are not concerned."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] not in SAFE and is_foreign(Headers(scope=scope)):
+            error = ForbiddenError("A page of another site asked for this change; only the pages of OpsBuddy may.")
+            await response(error, scope["path"])(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+
+def is_foreign(headers: Headers) -> bool:
+    """Return whether a browser says that the page behind a request is not one of ours."""
+    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return True
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != headers.get("host")

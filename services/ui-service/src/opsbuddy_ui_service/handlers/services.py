@@ -93,7 +93,11 @@ async def _answer(name: str, gateway: Gateway, health: Health) -> dict[str, Any]
         return (await gateway.health()).model_dump()
     services = (await gateway.status()).services
     known = next((service for service in services if service.name == name), None)
-    return known.model_dump(mode="json") if known else {"error": "The gateway does not know this service."}
+    return (
+        known.model_dump(mode="json", exclude_unset=True)
+        if known
+        else {"error": "The gateway does not know this service."}
+    )
 
 
 def _status(view: View) -> ServicesStatus:

@@ -7,7 +7,8 @@ const live = () => document.querySelector("[data-live]");
 
 // --- time: the server's clock counts, so that a wrong clock of the reader's machine does not make things look old or new
 let ahead = 0;
-let heard = Date.now();
+let heard = Date.now(); // when this page was told something last, by its own clock
+let told = Date.parse(body.dataset.at); // and by the server's
 const now = () => Date.now() - ahead;
 const two = (number) => String(number).padStart(2, "0");
 const hours = (at) => `${two(at.getHours())}:${two(at.getMinutes())}`;
@@ -75,9 +76,8 @@ function accept({ at, tone, html }) {
     tell(template.content);
     patch(live(), template.content.firstElementChild);
   }
-  const page = live();
-  page.dataset.at = at;
-  page.dataset.tone = tone;
+  told = Date.parse(at);
+  live().dataset.tone = tone;
   tick();
 }
 let pause = 1000;
@@ -100,7 +100,7 @@ function tick() {
   const age = Date.now() - heard;
   const old = age > staleAfter;
   document.documentElement.classList.toggle("is-old", old);
-  const since = new Date(Date.parse(live().dataset.at));
+  const since = new Date(told);
   const said = old ? ago(since) : "";
   say(byId("age"), said);
   for (const element of document.querySelectorAll(".age")) say(element, said);
@@ -165,7 +165,7 @@ function checkAll(button) {
 async function copy(button) {
   await navigator.clipboard.writeText(button.dataset.copy);
   say(button, "Copied");
-  setTimeout(() => say(button, "Copy"), 2000);
+  setTimeout(() => say(button, "Copy command"), 2000);
 }
 document.addEventListener("click", (event) => {
   const target = event.target.closest("button, a[data-open]");
@@ -178,7 +178,7 @@ document.addEventListener("click", (event) => {
   else if (name !== undefined) open(name, true)?.focus({ preventScroll: true });
 });
 
-ahead = Date.now() - Date.parse(live().dataset.at);
+ahead = heard - told;
 tick();
 setInterval(tick, 1000);
 listen();
