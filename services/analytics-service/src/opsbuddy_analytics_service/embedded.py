@@ -48,6 +48,17 @@ class SqliteJournal:
         self._store = store
         self._next: dict[int, int] = {}  # used by the writing thread alone: where to look for a free place first
 
+    async def begin(self, *, archived: bool) -> None:
+        """Note when this journal began. With an archive, that may hold logs of a journal before, which is lost: it is asked for all earlier times."""
+        now = timestamps.now()
+
+        def work(connection: sqlite3.Connection) -> None:
+            fresh = connection.execute("INSERT INTO state VALUES ('begun', ?) ON CONFLICT DO NOTHING", (now,)).rowcount
+            if fresh and archived:
+                connection.execute("UPDATE state SET value = ? WHERE name = 'horizon'", (now,))
+
+        await self._store.write(work)
+
     async def append(self, entries: list[LogEntry]) -> list[Kept]:
         received = timestamps.now()
         weight = sum(len(entry.message) + len(entry.data or "") + 200 for entry in entries)

@@ -38,6 +38,7 @@ def build(settings: AnalyticsSettings) -> tuple[FastAPI, Health]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         await store.start()
+        await journal.begin(archived=influx is not None)
         if influx:
             await influx.start()
         logs.configure(settings.service_name, settings.effective_log_level, own)
