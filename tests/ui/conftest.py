@@ -1,0 +1,171 @@
+"""The UI service as a process, a gateway that tests control, and Debian's Chromium."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
+
+from tests.support.fake_gateway import SERVICES, FakeGateway, service
+from tests.support.wait import eventually
+
+ARTIFACTS = Path(__file__).parents[1] / ".artifacts"
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+SIZES = {1440: 900, 768: 1024, 390: 844, 320: 640}
+
+
+@dataclass
+class Ui:
+    """The UI service as a process, which can be ended and started again on the same port."""
+
+    gateway_url: str
+    log: Path
+    port: int = 0
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        if not self.port:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.port = probe.getsockname()[1]
+        settings = {
+            "SERVICE_HOST": "127.0.0.1",
+            "SERVICE_PORT": str(self.port),
+            "GATEWAY_URL": self.gateway_url,
+            "REFRESH_SECONDS": "0.2",
+            "GATEWAY_TIMEOUT": "0.5",
+            "POD_NAMESPACE": "opsbuddy",
+        }
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: ASYNC220 - forked in a moment
+                [Path(sys.executable).with_name("opsbuddy-ui-service")],
+                env=os.environ | settings,
+                stdout=log,
+                stderr=log,
+            )
+        async with httpx2.AsyncClient() as http:
+
+            async def ready() -> bool:
+                try:
+                    return (await http.get(f"{self.url}/health/ready")).status_code == 200
+                except httpx2.TransportError:
+                    return False
+
+            await eventually(ready, within=20, what=f"the UI service is ready; its log: {self.log}")
+
+    def stop(self, within: float = 10) -> int:
+        """End the process as Kubernetes does and return its exit code."""
+        process, self.process = self.process, None
+        if process is None:
+            return 0
+        process.terminate()
+        try:
+            return process.wait(within)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+
+@dataclass
+class Watched:
+    """A page, with what it complained about and where it asked."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.text} {message.location.get('url', '')}")
+
+    def _request(self, request: Request) -> None:
+        self.asked.append(request.url)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def _gateway() -> AsyncIterator[FakeGateway]:
+    async with FakeGateway.running() as gateway:
+        yield gateway
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def _ui(_gateway: FakeGateway, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ui]:
+    ui = Ui(_gateway.url, tmp_path_factory.mktemp("ui") / "ui.log")
+    await ui.start()
+    yield ui
+    ui.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def gateway(_gateway: FakeGateway) -> FakeGateway:
+    """Return the gateway of the running UI service, with everything healthy."""
+    _gateway.services = [service(name) for name in SERVICES]
+    _gateway.healthy = True
+    return _gateway
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def ui(_ui: Ui, gateway: FakeGateway) -> AsyncIterator[Ui]:
+    """Return the running UI service; it is started anew after a test that ended it."""
+    if _ui.process is None:
+        await _ui.start()
+    yield _ui
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    if CHROMIUM is None:
+        pytest.fail("Chromium is missing: install it (Debian: apt-get install chromium)")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def opened(browser: Browser, url: str, width: int = 1440, **context: Any) -> AsyncIterator[Watched]:
+    """Open a page in a fresh profile, in Berlin."""
+    options: dict[str, Any] = {"timezone_id": "Europe/Berlin", "locale": "en-GB", "color_scheme": "light"} | context
+    profile = await browser.new_context(viewport={"width": width, "height": SIZES[width]}, **options)
+    page = await profile.new_page()
+    page.set_default_timeout(10_000)
+    watched = Watched(page)
+    watched.watch()
+    try:
+        await page.goto(url)
+        yield watched
+    finally:
+        await profile.close()
+
+
+def picture(name: str) -> Path:
+    """Return where a picture of a page goes."""
+    ARTIFACTS.mkdir(exist_ok=True)
+    return ARTIFACTS / f"{name}.png"
