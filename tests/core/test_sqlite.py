@@ -1,0 +1,92 @@
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from opsbuddy_core.errors import DeadlineError, StorageFullError, UnavailableError
+from opsbuddy_core.sqlite import SqliteStore
+
+SCHEMA = ("CREATE TABLE things (name TEXT UNIQUE, body TEXT)",)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    opened = SqliteStore(tmp_path / "sub/things.sqlite3", SCHEMA, most_waiting=1000)
+    await opened.start()
+    yield opened
+    await opened.stop()
+
+
+def add(name: str, body: str = ""):
+    return lambda connection: connection.execute("INSERT INTO things VALUES (?, ?)", (name, body))
+
+
+def names(connection: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in connection.execute("SELECT name FROM things ORDER BY rowid")]
+
+
+async def test_one_callers_mistake_is_not_anothers(store: SqliteStore) -> None:
+    results = await asyncio.gather(*[store.write(add(name)) for name in ("a", "a", "b")], return_exceptions=True)
+    assert [isinstance(each, Exception) for each in results] == [False, True, False]
+    assert await store.read(names) == ["a", "b"]
+
+
+async def test_a_piece_of_work_that_fails_leaves_nothing_behind(store: SqliteStore) -> None:
+    def half(connection: sqlite3.Connection) -> None:
+        add("half")(connection)
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        await store.write(half)
+    assert await store.read(names) == []
+
+
+async def test_what_was_written_is_there_after_a_new_start_and_migrations_run_once(store: SqliteStore) -> None:
+    await store.write(add("a"))
+    await store.stop()
+    again = SqliteStore(store.path, (*SCHEMA, "ALTER TABLE things ADD COLUMN size INTEGER"))
+    await again.start()
+    assert await again.read(names) == ["a"]
+    assert await again.read(lambda connection: connection.execute("SELECT size FROM things").fetchone()) == (None,)
+    await again.stop()
+
+
+async def test_too_much_waiting_is_refused_and_room_comes_back(store: SqliteStore) -> None:
+    accepted = asyncio.ensure_future(store.write(add("a"), weight=900))
+    await asyncio.sleep(0)
+    with pytest.raises(UnavailableError) as refused:
+        await store.write(add("b"), weight=101)
+    assert refused.value.retry_after == 1
+    await accepted
+    await store.write(add("c"), weight=1000)
+    assert await store.read(names) == ["a", "c"]
+
+
+async def test_a_full_disk_is_said_to_be_full_and_keeps_what_was_stored(store: SqliteStore) -> None:
+    await store.write(add("small"))
+    pages = await store.read(lambda connection: connection.execute("PRAGMA page_count").fetchone()[0])
+    await store.write(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages + 5}"))
+    with pytest.raises(StorageFullError):
+        await store.write(add("big", "x" * 100_000))
+    await store.write(lambda connection: connection.execute("PRAGMA max_page_count = 100000"))
+    await store.write(add("later"))
+    assert await store.read(names) == ["small", "later"]
+
+
+async def test_reading_ends_at_its_deadline_and_cannot_write(store: SqliteStore) -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    with pytest.raises(DeadlineError):
+        await store.read(lambda connection: connection.execute(endless).fetchone(), limit=0.05)
+    with pytest.raises((sqlite3.Error, UnavailableError)):
+        await store.read(add("a"))
+    assert await store.read(names) == []
+
+
+async def test_a_caller_that_goes_away_takes_nobody_with_it(store: SqliteStore) -> None:
+    gone, stays = asyncio.ensure_future(store.write(add("a"))), asyncio.ensure_future(store.write(add("b")))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await stays
+    assert "b" in await store.read(names)

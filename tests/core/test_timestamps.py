@@ -1,0 +1,73 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from opsbuddy_core import documents, timestamps
+from opsbuddy_core.errors import MalformedError
+
+NOW = timestamps.instant("2026-11-25T00:00:00Z")
+
+
+@given(st.integers(timestamps.EARLIEST, NOW))
+def test_what_is_rendered_is_read_as_the_same_instant(nanoseconds: int) -> None:
+    assert timestamps.parse(timestamps.render(nanoseconds), NOW) == nanoseconds
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "now",
+        "2026-13-01T00:00:00Z",
+        "2026-01-01",
+        "2026-01-01T00:00:61Z",
+        "2026-01-01T24:00:00Z",
+        "2026-01-01T00:00:00+24:00",
+        "5",
+        5,
+        0,
+        -1,
+        True,
+        None,
+        [],
+        float("nan"),
+        float("inf"),
+        1e300,
+        "1" * 21,
+        "1979-12-31T23:59:59Z",
+        "2026-11-27T00:00:00Z",
+        "٢٠٢٦-01-01T00:00:00Z",
+    ],
+)
+def test_what_is_no_time_or_lies_out_of_reach_has_a_reason(value: object) -> None:
+    with pytest.raises(ValueError, match=r"\w+"):
+        timestamps.parse(value, NOW)
+
+
+@pytest.mark.parametrize("raw", [b"{", b"", b"[" * 100_000, b'{"a": ' * 5000, b"1" * 5000])
+def test_what_is_no_json_is_malformed_and_nothing_else(raw: bytes) -> None:
+    with pytest.raises(MalformedError):
+        documents.loads(raw)
+
+
+def test_one_odd_character_spoils_itself_alone() -> None:
+    assert documents.loads(b'{"a": "x\xffy", "b": "\\ud83d", "c": ["\\ud83d\\ude00"]}') == {
+        "a": "x\ufffdy",
+        "b": "\ufffd",
+        "c": ["😀"],
+    }
+
+
+@settings(max_examples=50)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_a_document_that_passes_the_check_can_be_written(value: object) -> None:
+    try:
+        documents.check(value, 8)
+    except ValueError:
+        return
+    assert documents.loads(documents.dumps(value).encode()) == value
