@@ -16,9 +16,9 @@ def desired(identity: Identity, storage: Storage | None, live: Object | None) ->
     if storage is None:
         return _released(identity, live) if controller(live) else None
     claim = persistent_volume_claim.build(identity, storage)
-    if fault(storage, live) or quantity(storage.size) < quantity(_size(live)):
+    if fault(storage, live):
         return _sized(claim, live, _size(live), _asked(live))
-    return _sized(claim, live, str(storage.size), str(storage.size))
+    return _sized(claim, live, _larger(storage.size, _size(live)), _larger(storage.size, _asked(live)))
 
 
 def fault(storage: Storage | None, live: Object | None) -> str | None:
@@ -51,6 +51,10 @@ def _size(live: Object) -> str:
 def _asked(live: Object) -> str:
     """What the spec asked for when it was last applied; a claim that grew by hand has more."""
     return str(live["metadata"].get("annotations", {}).get(SIZE_ANNOTATION, _size(live)))
+
+
+def _larger(wished: int | str, present: str) -> str:
+    return str(wished) if quantity(wished) > quantity(present) else present
 
 
 def _sized(claim: Object, live: Object, size: str, asked: str) -> Object:

@@ -1,0 +1,314 @@
+from dataclasses import replace
+
+import pytest
+
+from opsbuddy_operator.decide import decide, desired, is_leaving, is_ours
+from opsbuddy_operator.models import Decision, Observed, Ref, ref
+from tests.operator.objects import NAMESPACE, alive, applied, changed, child, managed, resource, with_child
+
+AUTOSCALING = {"minReplicas": 2, "maxReplicas": 4, "cpu": {}}
+CPU = {"requests": {"cpu": "100m"}}
+
+
+def kinds(objects):
+    return [obj["kind"] if isinstance(obj, dict) else obj.kind for obj in objects]
+
+
+def test_a_new_resource_gets_everything_in_an_order_that_works():
+    full = resource(
+        role="Gateway", route=None, autoscaling=AUTOSCALING, resources=CPU, config={"environment": {"A": "b"}}, disruptionBudget={"maxUnavailable": 1},
+        networkPolicy={}, ingress={"host": "x.example.com"},
+    )  # fmt: skip
+    assert kinds(decide(Observed(full)).apply) == [
+        "ServiceAccount", "ConfigMap", "Role", "RoleBinding", "NetworkPolicy", "Service", "Deployment", "PodDisruptionBudget",
+        "HorizontalPodAutoscaler", "Ingress",
+    ]  # fmt: skip
+
+
+def test_what_is_as_it_should_be_is_not_written_again():
+    observed = applied(Observed(resource(storage={"size": "1Gi"})))
+    assert decide(observed) == Decision()
+
+
+def test_labels_and_annotations_of_the_resource_reach_no_child():
+    owner = resource()
+    observed = applied(Observed(owner))
+    owner["metadata"] |= {
+        "labels": {"app.kubernetes.io/instance": "shop"},
+        "annotations": {"argocd.argoproj.io/tracking-id": "shop"},
+    }
+    assert decide(observed) == Decision()
+    assert "shop" not in str(desired(observed))
+
+
+def test_a_hand_edit_is_put_right_and_nothing_else_is_touched():
+    observed = applied(Observed(resource()))
+    service = child(observed, "Service")
+    edited = {**service, "spec": {**service["spec"], "selector": {"app": "other"}}}
+    assert kinds(decide(with_child(observed, edited)).apply) == ["Service"]
+
+
+@pytest.mark.parametrize("spec", [{"suspend": True}, {"port": "many"}], ids=["suspended", "unreadable"])
+def test_hands_are_kept_off(spec):
+    observed = applied(Observed(resource(networkPolicy={})))
+    assert (
+        decide(changed(observed, **{"networkPolicy": None, "image": {"repository": "x", "tag": "2"}, **spec}))
+        == Decision()
+    )
+
+
+def test_nothing_is_made_for_a_resource_that_is_being_deleted():
+    owner = resource()
+    owner["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert decide(Observed(owner)) == Decision()
+
+
+def test_what_the_spec_no_longer_asks_for_is_deleted_but_never_a_claim():
+    observed = applied(Observed(resource(storage={"size": "1Gi"}, networkPolicy={}, config={"files": {"a": "b"}})))
+    decision = decide(changed(observed, storage=None, networkPolicy=None, config=None))
+    assert kinds(decision.delete) == ["NetworkPolicy", "ConfigMap"] or kinds(decision.delete) == [
+        "ConfigMap",
+        "NetworkPolicy",
+    ]
+
+
+def test_an_object_that_only_carries_our_labels_is_not_deleted():
+    observed = applied(Observed(resource(networkPolicy={})))
+    policy = child(observed, "NetworkPolicy")
+    copied = {
+        **policy,
+        "metadata": {name: value for name, value in policy["metadata"].items() if name != "ownerReferences"},
+    }
+    assert decide(changed(with_child(observed, copied), networkPolicy=None)).delete == ()
+
+
+TAKEN = {
+    "Service": {"Ingress"},
+    "Deployment": {"HorizontalPodAutoscaler"},
+    "ServiceAccount": {"Deployment", "HorizontalPodAutoscaler", "RoleBinding"},
+    "Role": {"RoleBinding"},
+    "ConfigMap": {"Deployment", "HorizontalPodAutoscaler"},
+    "PersistentVolumeClaim": {"Deployment", "HorizontalPodAutoscaler"},
+}
+
+
+@pytest.mark.parametrize("kind", TAKEN)
+def test_a_taken_name_is_left_alone_and_so_is_what_would_rest_on_it(kind):
+    owner = resource(
+        role="Gateway",
+        route=None,
+        autoscaling=AUTOSCALING,
+        resources=CPU,
+        config={},
+        storage={"size": "1Gi"},
+        ingress={"host": "x.example.com"},
+    )
+    everything = {obj["kind"]: obj for obj in desired(Observed(owner))}
+    decision = decide(Observed(owner, taken={ref(everything[kind]): {}}))
+    assert set(everything) - set(kinds(decision.apply)) == {kind} | TAKEN[kind]
+
+
+def test_a_deployment_whose_replicas_we_own_is_handed_over_before_the_autoscaler_gets_it():
+    observed = applied(Observed(resource(replicas=3, resources=CPU)))
+    deployment = managed(child(observed, "Deployment"), {"f:spec": {"f:replicas": {}}})
+    decision = decide(changed(with_child(observed, deployment), replicas=None, autoscaling=AUTOSCALING))
+    assert decision.handover == (
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "web", "namespace": NAMESPACE},
+            "spec": {"replicas": 3},
+        },
+    )
+    assert "replicas" not in next(obj for obj in decision.apply if obj["kind"] == "Deployment")["spec"]
+
+
+def test_zero_is_not_handed_over_because_it_switches_an_autoscaler_off():
+    observed = applied(Observed(resource(replicas=0, resources=CPU)))
+    deployment = managed(child(observed, "Deployment"), {"f:spec": {"f:replicas": {}}})
+    decision = decide(changed(with_child(observed, deployment), replicas=None, autoscaling=AUTOSCALING))
+    assert decision.handover[0]["spec"] == {"replicas": 2}
+
+
+def test_replicas_that_the_autoscaler_owns_are_not_handed_over_again():
+    observed = applied(Observed(resource(autoscaling=AUTOSCALING, resources=CPU)))
+    deployment = managed(
+        child(observed, "Deployment"), {"f:spec": {"f:replicas": {}}}, "kube-controller-manager", "Update"
+    )
+    decision = decide(changed(with_child(observed, deployment), image={"repository": "x", "tag": "2"}))
+    assert decision.handover == ()
+    assert kinds(decision.apply) == ["Deployment"]
+
+
+def test_requests_alone_run_the_fewest_pods_without_an_autoscaler():
+    spec = {"autoscaling": {"minReplicas": 0, "maxReplicas": 4, "requests": {"targetConcurrency": 5}}}
+    deployment = next(obj for obj in desired(Observed(resource(**spec))) if obj["kind"] == "Deployment")
+    assert deployment["spec"]["replicas"] == 1
+    assert "HorizontalPodAutoscaler" not in kinds(desired(Observed(resource(**spec))))
+
+
+class TestConfiguration:
+    """A change of it rolls the pods; nothing else does."""
+
+    DB = Ref("v1", "Secret", NAMESPACE, "db")
+
+    def template(self, observed):
+        return next(obj for obj in desired(observed) if obj["kind"] == "Deployment")["spec"]["template"]
+
+    @pytest.mark.parametrize("value", ["hash 2", None])
+    def test_a_referenced_secret_that_changes_rolls_the_pods_unless_it_is_gone(self, value):
+        observed = applied(Observed(resource(secrets=[{"name": "db"}]), references={self.DB: "hash 1"}))
+        later = replace(observed, references={self.DB: value})
+        assert (self.template(later) != self.template(observed)) == (value is not None)
+
+    def test_a_secret_that_comes_back_unchanged_rolls_nothing(self):
+        observed = applied(Observed(resource(secrets=[{"name": "db"}]), references={self.DB: "hash 1"}))
+        assert decide(replace(observed, references={self.DB: "hash 1"})) == Decision()
+
+    def test_a_secret_that_comes_at_last_rolls_the_pods_that_wait_for_it(self):
+        observed = applied(Observed(resource(secrets=[{"name": "db"}]), references={self.DB: None}))
+        assert self.template(replace(observed, references={self.DB: "hash 1"})) != self.template(observed)
+
+    def test_configuration_of_the_spec_rolls_the_pods(self):
+        observed = applied(Observed(resource(config={"environment": {"A": "1"}})))
+        later = changed(observed, config={"environment": {"A": "2"}})
+        assert kinds(decide(later).apply) == ["ConfigMap", "Deployment"]
+
+    def test_the_order_of_references_makes_no_difference(self):
+        other = Ref("v1", "ConfigMap", NAMESPACE, "app")
+        spec = {"secrets": [{"name": "db"}], "envFrom": [{"configMapRef": {"name": "app"}}]}
+        one = Observed(resource(**spec), references={self.DB: "1", other: "2"})
+        assert self.template(one) == self.template(replace(one, references={other: "2", self.DB: "1"}))
+
+
+class TestClaim:
+    """The claim may grow; it never shrinks, and data never go by leaving something out."""
+
+    def claim(self, observed):
+        return next((obj for obj in decide(observed).apply if obj["kind"] == "PersistentVolumeClaim"), None)
+
+    def grown(self, observed, size):
+        claim = child(observed, "PersistentVolumeClaim")
+        return with_child(observed, {**claim, "spec": {**claim["spec"], "resources": {"requests": {"storage": size}}}})
+
+    def start(self, **storage):
+        return applied(Observed(resource(storage={"size": "1Gi", "storageClass": "fast", **storage})))
+
+    def test_the_same_size_in_another_unit_is_no_growth(self):
+        assert self.claim(changed(self.start(), storage={"size": "1024Mi", "storageClass": "fast"})) is None
+
+    def test_it_grows(self):
+        written = self.claim(changed(self.start(), storage={"size": "2Gi"}))
+        assert written["spec"]["resources"]["requests"]["storage"] == "2Gi"
+        assert written["spec"]["storageClassName"] == "fast"
+
+    def test_it_does_not_shrink(self):
+        assert self.claim(changed(self.start(), storage={"size": "512Mi", "storageClass": "fast"})) is None
+
+    def test_grown_by_hand_it_is_left_alone(self):
+        assert decide(self.grown(self.start(), "3Gi")) == Decision()
+        assert self.claim(changed(self.grown(self.start(), "3Gi"), storage={"size": "512Mi"})) is None
+
+    def test_what_the_spec_asks_for_is_noted_even_where_the_hand_was_faster(self):
+        written = self.claim(changed(self.grown(self.start(), "3Gi"), storage={"size": "2Gi"}))
+        assert written["metadata"]["annotations"]["opsbuddy.dev/storage-size"] == "2Gi"
+        assert written["spec"]["resources"]["requests"]["storage"] == "3Gi"
+
+    def test_a_class_that_differs_is_not_sent(self):
+        assert self.claim(changed(self.start(), storage={"size": "1Gi", "storageClass": "slow"})) is None
+
+    def test_without_storage_it_stays_and_is_not_written(self):
+        assert self.claim(changed(self.start(), storage=None)) is None
+
+    def test_without_storage_it_loses_the_owner_that_would_take_it_along(self):
+        released = self.claim(changed(self.start(onDelete="Delete"), storage=None))
+        assert "ownerReferences" not in released["metadata"]
+        assert released["spec"]["resources"]["requests"]["storage"] == "1Gi"
+
+    def test_a_retained_one_is_taken_up_by_the_next_resource_of_the_name(self):
+        before = self.start()
+        owner = resource(storage={"size": "1Gi"})
+        owner["metadata"]["uid"] = "another"
+        observed = Observed(owner, children=(child(before, "PersistentVolumeClaim"),))
+        assert "PersistentVolumeClaim" not in kinds(decide(observed).apply)
+        assert is_ours(observed.children[0], owner)
+
+
+class TestOwnership:
+    """What is ours, what is somebody's, and what goes on its own."""
+
+    def service(self, **metadata):
+        live = alive(next(obj for obj in desired(Observed(resource())) if obj["kind"] == "Service"))
+        return {**live, "metadata": {**live["metadata"], **metadata}}
+
+    def test_what_the_resource_owns_is_ours_even_without_labels(self):
+        assert is_ours(self.service(labels={}), resource())
+
+    def test_what_an_orphaning_deletion_left_is_ours(self):
+        assert is_ours(self.service(ownerReferences=[]), resource())
+
+    def test_what_has_only_our_name_is_not(self):
+        assert not is_ours(self.service(ownerReferences=[], labels={}), resource())
+
+    def test_what_somebody_else_controls_is_not_though_labelled(self):
+        assert not is_ours(
+            self.service(ownerReferences=[{"kind": "ReplicaSet", "name": "web", "uid": "1", "controller": True}]),
+            resource(),
+        )
+
+    def test_what_belongs_to_an_earlier_resource_of_the_name_goes_first(self):
+        owner = resource()
+        owner["metadata"]["uid"] = "another"
+        assert is_ours(self.service(), owner)
+        assert is_leaving(self.service(), owner)
+        assert "Service" not in kinds(decide(Observed(owner, children=(self.service(),))).apply)
+
+
+class TestPorts:
+    """Server-side apply keys ports by number: an entry of ours goes by itself, a foreign one of our name does not."""
+
+    def other(self, observed, kind, fields):
+        return with_child(observed, managed(child(observed, kind), fields, "kubectl-edit", "Update"))
+
+    def edited(self, kind, port):
+        """Somebody changed the number of our port by hand."""
+        observed = applied(Observed(resource()))
+        live = child(observed, kind)
+        if kind == "Service":
+            spec = {**live["spec"], "ports": [{**live["spec"]["ports"][0], "port": port}]}
+            fields = {"f:spec": {"f:ports": {f'k:{{"port":{port},"protocol":"TCP"}}': {"f:port": {}}}}}
+            return self.other(with_child(observed, {**live, "spec": spec}), kind, fields)
+        pod = live["spec"]["template"]["spec"]
+        ports = [{**pod["containers"][0]["ports"][0], "containerPort": port}]
+        template = {
+            **live["spec"]["template"],
+            "spec": {**pod, "containers": [{**pod["containers"][0], "ports": ports}]},
+        }
+        entry = {f'k:{{"containerPort":{port},"protocol":"TCP"}}': {"f:containerPort": {}}}
+        fields = {"f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"web"}': {"f:ports": entry}}}}}}
+        return self.other(with_child(observed, {**live, "spec": {**live["spec"], "template": template}}), kind, fields)
+
+    def test_a_change_of_the_port_needs_no_repair_when_the_entry_is_ours(self):
+        decision = decide(changed(applied(Observed(resource())), port=9001))
+        assert decision.repair == ()
+        assert kinds(decision.apply) == ["Service", "Deployment"]
+
+    def test_a_foreign_entry_of_our_name_in_the_service_is_replaced(self):
+        (patch,) = decide(self.edited("Service", 9999)).repair
+        assert patch["spec"]["ports"][0] == {"$patch": "delete", "port": 9999}
+        assert [entry["port"] for entry in patch["spec"]["ports"][1:]] == [8001]
+
+    def test_a_foreign_entry_of_our_name_in_the_container_is_replaced(self):
+        (patch,) = decide(self.edited("Deployment", 9999)).repair
+        (container,) = patch["spec"]["template"]["spec"]["containers"]
+        assert container["name"] == "web"
+        assert container["ports"][0] == {"$patch": "delete", "containerPort": 9999}
+        assert [entry["containerPort"] for entry in container["ports"][1:]] == [8001]
+
+    def test_a_foreign_entry_of_another_name_stays(self):
+        observed = applied(Observed(resource()))
+        live = child(observed, "Service")
+        ports = [*live["spec"]["ports"], {"name": "metrics", "port": 9, "protocol": "TCP"}]
+        fields = {"f:spec": {"f:ports": {'k:{"port":9,"protocol":"TCP"}': {}}}}
+        edited = self.other(with_child(observed, {**live, "spec": {**live["spec"], "ports": ports}}), "Service", fields)
+        assert decide(edited) == Decision()

@@ -1,0 +1,386 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from opsbuddy_core.resource import OpsBuddyServiceStatus
+from opsbuddy_operator.decide import judge, table
+from opsbuddy_operator.models import Gateway, Observed, Ref, ref
+from tests.operator.objects import (
+    NAMESPACE,
+    NOW,
+    applied,
+    changed,
+    child,
+    condition,
+    deployment_status,
+    pod,
+    resource,
+    settled,
+    with_child,
+    with_status,
+)
+
+LATER = NOW + timedelta(minutes=5)
+DB = Ref("v1", "Secret", NAMESPACE, "db")
+CRASHING = pod(containerStatuses=[{"name": "web", "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}])
+AUTOSCALED = {
+    "autoscaling": {"minReplicas": 2, "maxReplicas": 4, "cpu": {}},
+    "resources": {"requests": {"cpu": "100m"}},
+}
+
+
+def rolling(**status: Any) -> Observed:
+    """Two pods are wanted; the Deployment's status is that of a finished rollout but for what is given."""
+    before = settled(resource(replicas=2))
+    return replace(before, children=applied(before, **status).children)
+
+
+def progress(reason: str) -> dict[str, Any]:
+    return {"conditions": [{"type": "Progressing", "status": "False", "reason": reason}]}
+
+
+def with_gateways(*serves: str | None, **more: Any) -> Observed:
+    before = settled(resource())
+    return replace(
+        changed(before, env=[]), gateways=tuple(Gateway(f"gateway-{n}", each) for n, each in enumerate(serves)), **more
+    )
+
+
+def in_conflict() -> Observed:
+    return replace(settled(resource()), route_conflict="older")
+
+
+def autoscaler(status: str, since: str) -> Observed:
+    before = settled(resource(**AUTOSCALED), replicas=2, updatedReplicas=2, availableReplicas=2)
+    hpa = dict(child(before, "HorizontalPodAutoscaler"))
+    hpa["status"] = {
+        "conditions": [
+            {"type": "ScalingActive", "status": status, "lastTransitionTime": since, "message": "no metrics returned"}
+        ]
+    }
+    return with_child(before, hpa)
+
+
+def refused(kind: str, words: str, **spec: Any) -> Observed:
+    before = changed(settled(resource(storage={"size": "1Gi"})), **spec)
+    return replace(before, failures={ref(child(before, kind)): words})
+
+
+SENTENCES: dict[str, tuple[Callable[[], Observed], dict[str, str], list[str]]] = {
+    "a service that runs and is routed is ready": (
+        lambda: settled(resource()),
+        {"Ready": "True/AllReady", "Available": "True/AllReady", "Progressing": "False/RolledOut", "RoutesProgrammed": "True/Programmed",
+         "Stalled": "False/NotStalled", "Suspended": "False/NotSuspended"},
+        ["1 of 1 pods are ready"],
+    ),
+    "a new resource is not known yet": (
+        lambda: Observed(resource()),
+        {"Ready": "Unknown/Reconciling", "Available": "False/Reconciling", "Progressing": "True/RollingOut"},
+        [],
+    ),
+    "an object that is still to be written is progress": (
+        lambda: changed(settled(resource()), networkPolicy={}),
+        {"Ready": "False/RollingOut", "Progressing": "True/RollingOut", "Available": "True/AllReady"},
+        ["NetworkPolicy web"],
+    ),
+    "a Deployment that the controller has not seen is progress": (
+        lambda: rolling(observedGeneration=0),
+        {"Ready": "False/RollingOut", "Progressing": "True/RollingOut"},
+        ["2 of 2 pods have the newest version"],
+    ),
+    "a rollout with old pods left is progress though enough pods are ready": (
+        lambda: rolling(updatedReplicas=1, replicas=3, conditions=[]),
+        {"Ready": "False/RollingOut", "Progressing": "True/RollingOut", "Available": "True/AllReady"},
+        ["1 of 2 pods have the newest version"],
+    ),
+    "a rollout whose new pod crashes says so before its deadline": (
+        lambda: replace(rolling(updatedReplicas=1, replicas=3, conditions=[]), pods=(CRASHING,)),
+        {"Ready": "False/PodFailing", "Progressing": "True/PodFailing", "Available": "True/AllReady"},
+        ["exit code 1"],
+    ),
+    "a rollout that hangs is failed and says why": (
+        lambda: replace(rolling(updatedReplicas=1, replicas=3, **progress("ProgressDeadlineExceeded")), pods=(CRASHING,)),
+        {"Ready": "False/ProgressDeadlineExceeded", "Progressing": "False/ProgressDeadlineExceeded", "Available": "True/AllReady"},
+        ["exit code 1", "1 of 2"],
+    ),
+    "a rollout that hangs without words sends one to the pods": (
+        lambda: rolling(updatedReplicas=1, replicas=3, **progress("ProgressDeadlineExceeded")),
+        {"Progressing": "False/ProgressDeadlineExceeded"},
+        ["see its pods"],
+    ),
+    "too few ready pods is not available": (
+        lambda: rolling(availableReplicas=1),
+        {"Ready": "False/PodsNotReady", "Available": "False/PodsNotReady", "Progressing": "False/RolledOut"},
+        ["1 of 2 pods are ready"],
+    ),
+    "too few ready pods says what the newest waits for": (
+        lambda: replace(rolling(availableReplicas=1), pods=(pod(),)),
+        {"Ready": "False/PodsNotReady"},
+        ["pod web-1 is being started"],
+    ),
+    "too few ready pods because one crashes has its words": (
+        lambda: replace(rolling(availableReplicas=1), pods=(CRASHING,)),
+        {"Ready": "False/PodFailing", "Available": "False/PodFailing"},
+        ["exit code 1"],
+    ),
+    "pods that the API server refuses have its words": (
+        lambda: rolling(availableReplicas=0, conditions=[{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: small"}]),
+        {"Ready": "False/PodFailing"},
+        ["exceeded quota: small"],
+    ),
+    "no pods asked for is ready": (
+        lambda: settled(resource(replicas=0)),
+        {"Ready": "True/ScaledToZero", "Available": "True/ScaledToZero", "Progressing": "False/RolledOut"},
+        ["replicas is 0"],
+    ),
+    "no pods asked for and never routed is ready": (
+        lambda: replace(settled(resource(replicas=0)), table=None, table_hash=None),
+        {"Ready": "True/ScaledToZero", "RoutesProgrammed": "True/ScaledToZero"},
+        [],
+    ),
+    "more pods on their way by the autoscaler's will is no rollout": (
+        lambda: settled(resource(**AUTOSCALED), replicas=4, updatedReplicas=4, readyReplicas=2, availableReplicas=2),
+        {"Ready": "True/AllReady", "Available": "True/AllReady", "Progressing": "False/RolledOut"},
+        [],
+    ),
+    "a service without a route needs no gateway": (
+        lambda: replace(settled(resource(route=None)), has_gateway=False, table=None, gateways=()),
+        {"Ready": "True/AllReady", "RoutesProgrammed": "True/NoRoute"},
+        [],
+    ),
+    "a gateway is not routed itself": (
+        lambda: settled(resource(role="Gateway", route=None)),
+        {"Ready": "True/AllReady", "RoutesProgrammed": "True/NoRoute"},
+        [],
+    ),
+    "a route without a gateway says how to get one": (
+        lambda: replace(settled(resource()), has_gateway=False),
+        {"Ready": "False/NoGateway", "RoutesProgrammed": "False/NoGateway"},
+        ["role Gateway", NAMESPACE],
+    ),
+    "a route that is not in the table waits for a pod": (
+        lambda: replace(settled(resource()), table=None),
+        {"Ready": "False/WaitingForEndpoint", "RoutesProgrammed": "False/WaitingForEndpoint"},
+        ["/api/web"],
+    ),
+    "a new prefix is not programmed before the table has it": (
+        lambda: changed(settled(resource()), route={"prefix": "/api/new"}),
+        {"RoutesProgrammed": "False/WaitingForEndpoint"},
+        ["/api/new"],
+    ),
+    "a new policy is not programmed before the table has it": (
+        lambda: changed(settled(resource()), route={"prefix": "/api/web", "timeout": "1s"}),
+        {"RoutesProgrammed": "False/WaitingForEndpoint"},
+        ["/api/web"],
+    ),
+    "a route that another resource has names it": (
+        in_conflict,
+        {"Ready": "False/RouteConflict", "RoutesProgrammed": "False/RouteConflict"},
+        ["older", "route.prefix", "route.weight"],
+    ),
+    "a gateway that has not taken the table over is named": (
+        lambda: with_gateways("another", None),
+        {"RoutesProgrammed": "False/WaitingForGateway"},
+        ["gateway-0, gateway-1"],
+    ),
+    "no ready gateway serves nothing": (
+        with_gateways,
+        {"RoutesProgrammed": "False/WaitingForGateway"},
+        ["no gateway pod is ready"],
+    ),
+    "a table that changed for another service leaves a programmed route programmed": (
+        lambda: replace(settled(resource()), gateways=(Gateway("gateway-1", "before"),)),
+        {"Ready": "True/AllReady", "RoutesProgrammed": "True/Programmed"},
+        [],
+    ),
+    "a taken name says whose object it is and what to do": (
+        lambda: replace(settled(resource()), taken={Ref("apps/v1", "Deployment", NAMESPACE, "web"): {}}),
+        {"Ready": "False/NameTaken", "Stalled": "True/NameTaken"},
+        ["Deployment web", "not ours"],
+    ),
+    "a missing reference is named while the pods run on": (
+        lambda: replace(settled(resource(secrets=[{"name": "db"}])), references={DB: None}),
+        {"Ready": "False/ReferenceMissing", "Stalled": "True/ReferenceMissing", "Available": "True/AllReady"},
+        ["Secret db", "create it"],
+    ),
+    "a missing optional reference is no fault": (
+        lambda: replace(settled(resource(envFrom=[{"secretRef": {"name": "db", "optional": True}}])), references={DB: None}),
+        {"Stalled": "False/NotStalled"},
+        [],
+    ),
+    "a smaller disk says what it is and what to set": (
+        lambda: changed(settled(resource(storage={"size": "1Gi"})), storage={"size": "512Mi"}),
+        {"Ready": "False/StorageImmutable", "Stalled": "True/StorageImmutable", "Available": "True/AllReady"},
+        ["storage.size 512Mi", "1Gi or more"],
+    ),
+    "another storage class says that it cannot change": (
+        lambda: changed(settled(resource(storage={"size": "1Gi", "storageClass": "fast"})), storage={"size": "1Gi", "storageClass": "slow"}),
+        {"Stalled": "True/StorageImmutable"},
+        ["storage.storageClass slow", "fast"],
+    ),
+    "a disk that cannot grow has the API server's words": (
+        lambda: refused("PersistentVolumeClaim", "only dynamically provisioned pvc can be resized", storage={"size": "2Gi"}),
+        {"Ready": "False/StorageImmutable", "Stalled": "True/StorageImmutable"},
+        ["2Gi", "only dynamically provisioned pvc can be resized"],
+    ),
+    "a refused object has the API server's words": (
+        lambda: refused("Service", "spec.ports[0]: Invalid value"),
+        {"Ready": "False/ApiRefused", "Stalled": "True/ApiRefused"},
+        ["Service web", "spec.ports[0]: Invalid value"],
+    ),
+    "a field that is not supported yet is named while the rest runs": (
+        lambda: settled(resource(canary={"image": {"repository": "x", "tag": "2"}, "weight": 10})),
+        {"Ready": "False/UnsupportedField", "Stalled": "True/UnsupportedField", "Available": "True/AllReady"},
+        ["canary", "remove it"],
+    ),
+    "several faults are told together": (
+        lambda: replace(settled(resource(serviceMonitor={}, secrets=[{"name": "db"}])), references={DB: None}),
+        {"Stalled": "True/ReferenceMissing"},
+        ["Secret db", "serviceMonitor"],
+    ),
+    "an autoscaler without metrics for long is told": (
+        lambda: autoscaler("False", "2026-01-02T03:02:00Z"),
+        {"Ready": "False/AutoscalerInactive", "Stalled": "True/AutoscalerInactive"},
+        ["no metrics returned", "metrics server"],
+    ),
+    "an autoscaler that works is no fault": (
+        lambda: autoscaler("True", "2026-01-02T03:02:00Z"),
+        {"Ready": "True/AllReady"},
+        [],
+    ),
+    "a suspended service says so and stays as ready as it is": (
+        lambda: changed(settled(resource()), suspend=True),
+        {"Ready": "True/Suspended", "Suspended": "True/Suspended", "Progressing": "False/RolledOut"},
+        ["set suspend to false"],
+    ),
+    "a spec that cannot be read names the field and leaves the other conditions": (
+        lambda: changed(settled(resource()), port="many"),
+        {"Ready": "False/InvalidSpec", "Stalled": "True/InvalidSpec", "Available": "True/AllReady"},
+        ["spec.port"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_verdict(sentence):
+    build, expected, words = SENTENCES[sentence]
+    status = judge(build(), NOW).status
+    OpsBuddyServiceStatus.model_validate(status)
+    found = {each["type"]: f"{each['status']}/{each['reason']}" for each in status["conditions"]}
+    assert expected.items() <= found.items()
+    ready = condition(status, "Ready")["message"]
+    told = " ".join(each["message"] for each in status["conditions"])
+    assert all(word in (ready if "Ready" in expected else told) for word in words), ready
+
+
+def test_the_time_of_a_condition_moves_only_when_its_status_does():
+    before = settled(resource(replicas=2))
+    worse = with_child(before, {**child(before, "Deployment"), "status": deployment_status(2, availableReplicas=1)})
+    later = judge(worse, LATER).status
+    assert condition(later, "Available")["lastTransitionTime"] == "2026-01-02T03:09:05Z"
+    assert condition(later, "Progressing")["lastTransitionTime"] == "2026-01-02T03:04:05Z"
+    same = judge(
+        replace(worse, resource=with_status(worse.resource, later), pods=(CRASHING,)), LATER + timedelta(hours=1)
+    ).status
+    assert condition(same, "Available")["reason"] == "PodFailing"
+    assert condition(same, "Available")["lastTransitionTime"] == "2026-01-02T03:09:05Z"
+
+
+def test_judging_again_changes_nothing_and_tells_nothing():
+    before = settled(resource())
+    again = judge(before, LATER)
+    assert again.status == before.resource["status"]
+    assert again.events == ()
+    assert again.look_again is None
+
+
+def test_a_new_generation_is_seen_in_the_status_and_in_each_condition_that_was_judged():
+    status = judge(changed(settled(resource()), suspend=True), LATER).status
+    assert status["observedGeneration"] == 2
+    assert {each["observedGeneration"] for each in status["conditions"]} == {2}
+    unread = judge(changed(settled(resource()), port="many"), LATER).status
+    assert condition(unread, "Stalled")["observedGeneration"] == 2
+    assert condition(unread, "Available")["observedGeneration"] == 1
+
+
+def test_the_status_shows_counts_selector_address_image_and_routes():
+    observed = replace(
+        settled(resource(replicas=2, secrets=[{"name": "db"}]), readyReplicas=1), references={DB: "hash"}
+    )
+    status = judge(replace(observed, children=applied(observed, readyReplicas=1).children), NOW).status
+    shown = {name: value for name, value in status.items() if name not in ("conditions", "configHash")}
+    assert shown == {
+        "observedGeneration": 1, "replicas": 2, "readyReplicas": 1, "updatedReplicas": 2, "selector": "opsbuddy.dev/service=web",
+        "url": "http://web.t.svc:8001", "image": "example.com/web:1", "routes": ["/api/web"],
+    }  # fmt: skip
+    assert status["configHash"]
+
+
+def test_a_known_resource_that_fails_is_false_rather_than_unknown():
+    owner = with_status(resource(), judge(Observed(resource()), NOW).status)
+    assert condition(judge(Observed(owner), LATER).status, "Ready")["status"] == "False"
+
+
+def test_conditions_of_others_are_not_read():
+    owner = with_status(resource(), {"conditions": [{"type": "Theirs", "status": "True"}]})
+    assert "Theirs" not in {each["type"] for each in judge(Observed(owner), NOW).status["conditions"]}
+
+
+@pytest.mark.parametrize(
+    ("observed", "seconds"),
+    [
+        (lambda: with_gateways("another"), 1.0),
+        (lambda: replace(settled(resource()), gateways=(Gateway("gateway-1", "before"),)), 1.0),
+        (lambda: autoscaler("False", "2026-01-02T03:03:05Z"), 30.0),
+        (lambda: rolling(availableReplicas=1), None),
+    ],
+    ids=[
+        "gateway not there yet",
+        "gateway not there yet, route programmed before",
+        "autoscaler without metrics",
+        "pods tell of themselves",
+    ],
+)
+def test_one_looks_again_only_where_nobody_would_tell(observed, seconds):
+    assert judge(observed(), NOW).look_again == seconds
+
+
+class TestEvents:
+    """Told once, when it begins."""
+
+    def told(self, observed):
+        return [(event.type, event.reason) for event in judge(observed, LATER).events]
+
+    def test_a_service_that_becomes_ready(self):
+        owner = with_status(resource(), judge(Observed(resource()), NOW).status)
+        observed = replace(settled(resource()), resource=owner)
+        assert self.told(observed) == [("Normal", "AllReady"), ("Normal", "RolledOut"), ("Normal", "Programmed")]
+
+    def test_a_failure_is_told_once_though_two_conditions_have_it(self):
+        observed = replace(rolling(availableReplicas=1, conditions=[]), pods=(CRASHING,))
+        assert self.told(observed) == [("Warning", "PodFailing")]
+        after = replace(observed, resource=with_status(observed.resource, judge(observed, NOW).status))
+        assert self.told(after) == []
+
+    @pytest.mark.parametrize("before", [False, True])
+    def test_suspended_and_resumed(self, before):
+        observed = changed(settled(resource(suspend=before)), suspend=not before)
+        assert self.told(observed) == [("Normal", "Resumed" if before else "Suspended")]
+
+    def test_a_missing_reference(self):
+        observed = replace(settled(resource(secrets=[{"name": "db"}])), references={DB: None})
+        assert self.told(observed) == [("Warning", "ReferenceMissing")]
+
+
+def test_services_that_share_a_prefix_are_programmed_under_the_policies_of_the_oldest():
+    older = resource("older", created="2025-01-01T00:00:00Z", route={"prefix": "/api/x", "weight": 1, "timeout": "1s"})
+    newer = resource(route={"prefix": "/api/x", "weight": 2})
+    both, _ = table([older, newer], {"older", "web"}, None)
+    observed = settled(newer, [older])
+    assert len(both.routes[0].backends) == 2
+    status = judge(replace(observed, table=both), NOW).status
+    assert condition(status, "RoutesProgrammed")["reason"] == "Programmed"
+    assert status["routes"] == ["/api/x"]

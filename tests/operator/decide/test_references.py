@@ -1,0 +1,56 @@
+from opsbuddy_operator.decide import references, required
+from opsbuddy_operator.models import Ref
+from tests.operator.objects import NAMESPACE, resource
+
+
+def names(found):
+    return {f"{ref.kind}/{ref.name}" for ref in found}
+
+
+def test_every_place_that_names_a_config_map_or_secret_is_found():
+    owner = resource(
+        env=[
+            {"name": "A", "valueFrom": {"secretKeyRef": {"name": "env-secret", "key": "k"}}},
+            {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "env-map", "key": "k"}}},
+            {"name": "C", "value": "plain"},
+        ],
+        envFrom=[{"secretRef": {"name": "from-secret"}}, {"configMapRef": {"name": "from-map"}}],
+        secrets=[{"name": "listed"}],
+        podTemplate={
+            "spec": {
+                "initContainers": [{"name": "i", "envFrom": [{"configMapRef": {"name": "init-map"}}]}],
+                "containers": [
+                    {"name": "s", "env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "side", "key": "k"}}}]}
+                ],
+                "volumes": [
+                    {"name": "v", "secret": {"secretName": "volume-secret"}},
+                    {"name": "w", "projected": {"sources": [{"configMap": {"name": "projected-map"}}]}},
+                ],
+            }
+        },
+    )
+    assert names(references(owner)) == {
+        "Secret/env-secret", "ConfigMap/env-map", "Secret/from-secret", "ConfigMap/from-map", "Secret/listed",
+        "ConfigMap/init-map", "Secret/side", "Secret/volume-secret", "ConfigMap/projected-map",
+    }  # fmt: skip
+    assert references(owner) == required(owner)
+    assert Ref("v1", "Secret", NAMESPACE, "listed") in references(owner)
+
+
+def test_an_optional_one_is_watched_but_not_required():
+    owner = resource(envFrom=[{"secretRef": {"name": "extra", "optional": True}}])
+    assert names(references(owner)) == {"Secret/extra"}
+    assert required(owner) == frozenset()
+
+
+def test_a_pod_template_of_any_shape_is_put_up_with():
+    for odd in (
+        {"spec": "x"},
+        {"spec": {"containers": "x", "volumes": [1, {"secret": "x"}]}},
+        {"spec": {"containers": [{"env": 1}]}},
+    ):
+        assert references(resource(podTemplate=odd)) == frozenset()
+
+
+def test_a_spec_that_cannot_be_read_names_nothing():
+    assert references(resource(port="many")) == frozenset()
