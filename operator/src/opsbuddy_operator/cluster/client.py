@@ -107,7 +107,8 @@ class KubernetesApi:
             return orjson.loads(await answer.read())
         except ApiException as error:
             failure = translate(error.status, error.body, error.headers or {})
-            metrics.API_FAILURES.labels(verb, kind.kind, str(error.status)).inc()
+            if verb != "get" or not isinstance(failure, AbsentError):  # that something does not exist is an answer
+                metrics.API_FAILURES.labels(verb, kind.kind, str(error.status)).inc()
             raise failure from None
         except (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecodeError) as error:
             metrics.API_FAILURES.labels(verb, kind.kind, "none").inc()
