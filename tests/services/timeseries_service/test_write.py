@@ -1,26 +1,32 @@
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from opsbuddy_core import timestamps
+from opsbuddy_core.sqlite import SqliteStore
+from opsbuddy_timeseries_service.embedded import MIGRATIONS, SqlitePoints
+from opsbuddy_timeseries_service.models import Point
 from tests.services.timeseries_service.conftest import Service, point
 
 MS = int(time.time() * 1000)
+DAY = timestamps.render(time.time_ns() - 86_400 * 10**9)[:10]
 
 
 async def test_points_come_back_as_they_were_written(service: Service) -> None:
-    stamp = "2026-11-01T00:00:00.123456789Z"
+    stamp = f"{DAY}T00:00:00.123456789Z"
     await service.write(
         point(1.5, timestamp=stamp, tags={"host": 'a "b", c=d\\e', "país": "ñ"}),
-        point(2, timestamp="2026-11-01T00:00:01Z", tags={"host": 'a "b", c=d\\e', "país": "ñ"}),
-        point(True, timestamp="2026-11-01T00:00:02Z"),
+        point(2, timestamp=f"{DAY}T00:00:01Z", tags={"host": 'a "b", c=d\\e', "país": "ñ"}),
+        point(True, timestamp=f"{DAY}T00:00:02Z"),
     )
-    answer = await service.answer(start="2026-11-01T00:00:00Z", end="2026-11-01T00:01:00Z")
+    answer = await service.answer(start=f"{DAY}T00:00:00Z", end=f"{DAY}T00:01:00Z")
     assert answer["series"] == [
-        {"tags": {}, "points": [{"timestamp": "2026-11-01T00:00:02.000Z", "value": 1.0}]},
+        {"tags": {}, "points": [{"timestamp": f"{DAY}T00:00:02.000Z", "value": 1.0}]},
         {
             "tags": {"host": 'a "b", c=d\\e', "país": "ñ"},
-            "points": [{"timestamp": stamp, "value": 1.5}, {"timestamp": "2026-11-01T00:00:01.000Z", "value": 2.0}],
+            "points": [{"timestamp": stamp, "value": 1.5}, {"timestamp": f"{DAY}T00:00:01.000Z", "value": 2.0}],
         },
     ]
 
@@ -88,10 +94,10 @@ async def test_a_field_keeps_its_type_and_the_point_that_breaks_it_is_named(serv
 
 
 async def test_texts_are_kept_and_counted_but_have_no_mean(service: Service) -> None:
-    stamp = "2026-11-01T00:00:00Z"
+    stamp = f"{DAY}T00:00:00Z"
     await service.write(point('a "quote"\\\nline', timestamp=stamp))
-    window = {"start": stamp, "end": "2026-11-01T00:01:00Z", "every": "1m"}
-    assert await service.values(start=stamp, end="2026-11-01T00:01:00Z") == ['a "quote"\\\nline']
+    window = {"start": stamp, "end": f"{DAY}T00:01:00Z", "every": "1m"}
+    assert await service.values(start=stamp, end=f"{DAY}T00:01:00Z") == ['a "quote"\\\nline']
     assert await service.values(aggregate="count", **window) == [1.0]
     assert await service.values(aggregate="last", **window) == ['a "quote"\\\nline']
     for aggregate in ("mean", "sum", "min", "max"):
@@ -99,6 +105,19 @@ async def test_texts_are_kept_and_counted_but_have_no_mean(service: Service) -> 
             "/query", json={"measurement": "m", "field": "v", "aggregate": aggregate, **window}
         )
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "aggregate"), aggregate
+
+
+async def test_what_is_older_than_what_is_kept_is_refused_rather_than_lost(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "points.sqlite3", MIGRATIONS)
+    points = SqlitePoints(store, days=1)
+    await points.start()
+    young, old = (Point.model_validate(point(1, timestamp=MS - hours * 3_600_000)) for hours in (23, 25))
+    refused = await points.write([young, old, young])
+    assert [(each.index, each.field, each.code) for each in refused] == [(1, "timestamp", "too_old")]
+    later = SqlitePoints(store, days=0.5)
+    await later.prune()
+    assert await later.series(None, 10) == []
+    await points.stop()
 
 
 async def test_line_protocol_of_influxdbs_clients_is_understood(service: Service) -> None:

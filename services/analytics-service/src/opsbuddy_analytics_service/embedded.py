@@ -8,11 +8,12 @@ import random
 import secrets
 import sqlite3
 from collections import Counter
-from dataclasses import fields
+from collections.abc import Container
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
-from opsbuddy_analytics_service.models import LogEntry, Selection, StoredLog
+from opsbuddy_analytics_service.models import LEVELS, LogEntry, Selection, StoredLog
 from opsbuddy_analytics_service.storage import Counts, Kept, Slice
 from opsbuddy_core import timestamps
 from opsbuddy_core.sqlite import SqliteStore
@@ -158,37 +159,34 @@ class SqliteJournal:
         await self._store.write(work)
 
     def _append(self, connection: sqlite3.Connection, entries: list[LogEntry], received: int) -> list[Kept]:
-        rows: list[tuple[Any, ...]] = []
+        rows: dict[int, tuple[Any, ...]] = {}
         kept: list[Kept] = []
+        newest = connection.execute("SELECT max(time) FROM logs").fetchone()[0] or 0
         for entry in entries:
             if entry.event_id and not _first_time(connection, entry, received):
                 kept.append(Kept(entry.event_id, duplicate=True))
                 continue
-            time = self._place(connection, entry.timestamp)
+            time = self._place(connection, entry.timestamp, newest, rows)
             event_id = entry.event_id or secrets.token_hex(12)
-            row = (
-                time,
-                entry.timestamp,
-                entry.level,
-                entry.logger,
-                entry.message,
-                entry.service,
-                entry.operation,
-                entry.data,
-            )
-            connection.execute(INSERT, (*row, entry.request_id, entry.trace_id, event_id, received))
-            rows.append(row)
+            rows[time] = (time, *(getattr(entry, name) for name in COLUMNS[1:-1]), event_id, received)
             kept.append(Kept(event_id, duplicate=False))
-        counted = Counter((row[1] // MINUTE, row[5], row[2]) for row in rows)
+        connection.executemany(INSERT, rows.values())
+        counted = Counter((row[1] // MINUTE, row[5], row[2]) for row in rows.values())
         connection.executemany(
             "INSERT INTO counts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET logs = logs + excluded.logs",
             [(*key, number) for key, number in counted.items()],
         )
         return kept
 
-    def _place(self, connection: sqlite3.Connection, timestamp: int) -> int:
-        """Return the first free time from the timestamp on."""
-        time = _free(connection, self._next.get(timestamp, timestamp))
+    def _place(self, connection: sqlite3.Connection, timestamp: int, newest: int, taken: Container[int]) -> int:
+        """Return the first time from the timestamp on that is neither in the table, where `newest` is the last, nor in `taken`."""
+        time = self._next.get(timestamp, timestamp)
+        while True:
+            if time <= newest:
+                time = _free(connection, time)
+            if time not in taken:
+                break
+            time += 1
         if len(self._next) > 10_000:  # noqa: PLR2004 - plenty of instants at once
             self._next.clear()
         self._next[timestamp] = time + 1
@@ -217,8 +215,21 @@ def _horizon(connection: sqlite3.Connection) -> int:
 
 
 def _page(connection: sqlite3.Connection, selection: Selection, limit: int) -> Slice:
-    conditions, values = ["time >= ?", "time < ?"], [selection.start, selection.end]
-    arguments: list[Any] = list(values)
+    """Of one service: the best of each level by the index, then the best of those; sorting all logs of a service would be slow."""
+    levels = LEVELS if selection.service is not None and selection.level is None else (selection.level,)
+    order = f"ORDER BY time {'DESC' if selection.descending else 'ASC'} LIMIT ?"
+    parts, arguments = [], []
+    for level in levels:
+        condition, values = _condition(replace(selection, level=level))
+        parts.append(f"SELECT * FROM (SELECT {', '.join(COLUMNS)} FROM logs WHERE {condition} {order})")  # noqa: S608 - fixed names, bound values
+        arguments += [*values, limit]
+    rows = connection.execute(f"{' UNION ALL '.join(parts)} {order}", (*arguments, limit))
+    return Slice([StoredLog(*row) for row in rows], _horizon(connection))
+
+
+def _condition(selection: Selection) -> tuple[str, list[Any]]:
+    conditions = ["time >= ?", "time < ?"]
+    arguments: list[Any] = [selection.start, selection.end]
     for column in ("service", "level", "logger", "operation", "request_id", "trace_id"):
         if (value := getattr(selection, column)) is not None:
             conditions.append(f"{column} = ?")
@@ -226,12 +237,7 @@ def _page(connection: sqlite3.Connection, selection: Selection, limit: int) -> S
     if selection.text is not None:
         conditions.append("message LIKE ? ESCAPE '\\'")
         arguments.append(f"%{_literal(selection.text)}%")
-    statement = (
-        f"SELECT {', '.join(COLUMNS)} FROM logs WHERE {' AND '.join(conditions)} "  # noqa: S608 - fixed names, bound values
-        f"ORDER BY time {'DESC' if selection.descending else 'ASC'} LIMIT ?"
-    )
-    rows = connection.execute(statement, (*arguments, limit))
-    return Slice([StoredLog(*row) for row in rows], _horizon(connection))
+    return " AND ".join(conditions), arguments
 
 
 def _literal(text: str) -> str:

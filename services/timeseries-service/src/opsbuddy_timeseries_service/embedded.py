@@ -18,6 +18,7 @@ CREATE TABLE points (series INTEGER, column INTEGER, time INTEGER, value NOT NUL
 CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID
 """
 MIGRATIONS = (SCHEMA,)
+DAY = 86_400 * timestamps.SECOND
 FUNCTIONS: dict[Aggregate, str] = {
     "mean": "avg(value)",
     "min": "min(value)",
@@ -26,16 +27,19 @@ FUNCTIONS: dict[Aggregate, str] = {
     "count": "count(*)",
     "last": "value, max(time)",  # SQLite takes the bare column from the row of the maximum
 }
+PAIRS = "SELECT series.id, columns.id FROM series JOIN columns USING (measurement)"
+OLD = "DELETE FROM points WHERE series = ? AND column = ? AND time < ?"
+EMPTY = "DELETE FROM series WHERE NOT EXISTS (SELECT 1 FROM points WHERE points.series = series.id)"
 OF_TEXT = frozenset({"count", "last"})
 
 
 class SqlitePoints:
-    """A point store in `store`."""
+    """A point store in `store`, for points that are no older than `days`."""
 
     kind = "embedded"
 
-    def __init__(self, store: SqliteStore) -> None:
-        self._store = store
+    def __init__(self, store: SqliteStore, days: float) -> None:
+        self._store, self._days = store, days
 
     async def start(self) -> None:
         await self._store.start()
@@ -51,7 +55,15 @@ class SqlitePoints:
         )
 
     async def write(self, points: list[Point]) -> list[PointError]:
-        return await self._store.write(lambda connection: _write(connection, points), 200 * len(points))
+        oldest = self._oldest()
+        reason = f"is older than the {self._days:g} days that are kept here"
+        errors = [
+            PointError("timestamp", reason, "too_old", index)
+            for index, point in enumerate(points)
+            if point.timestamp < oldest
+        ]
+        young = [(index, point) for index, point in enumerate(points) if point.timestamp >= oldest]
+        return errors + await self._store.write(lambda connection: _write(connection, young), 200 * len(points))
 
     async def raw(self, selection: Selection, limit: int) -> list[Line]:
         return await self._store.read(lambda connection: _raw(connection, selection, limit))
@@ -59,20 +71,30 @@ class SqlitePoints:
     async def buckets(self, selection: Selection, aggregate: Aggregate, every: int) -> list[Line]:
         return await self._store.read(lambda connection: _buckets(connection, selection, aggregate, every))
 
+    async def prune(self) -> None:
+        """Remove points that are too old, and series that have none left: one series at a time, so that nobody waits long."""
+        for identity, column in await self._store.read(lambda connection: connection.execute(PAIRS).fetchall()):
+            pair = (identity, column, self._oldest())
+            await self._store.write(lambda connection, pair=pair: connection.execute(OLD, pair))  # type: ignore[misc]
+        await self._store.write(lambda connection: connection.execute(EMPTY))
+
     async def measurements(self) -> list[str]:
         statement = "SELECT DISTINCT measurement FROM series ORDER BY measurement"
         return await self._store.read(lambda connection: [row[0] for row in connection.execute(statement)])
+
+    def _oldest(self) -> int:
+        return timestamps.now() - int(self._days * DAY)
 
     async def series(self, measurement: str | None, limit: int) -> list[SeriesInfo]:
         return await self._store.read(lambda connection: _series(connection, measurement, limit))
 
 
-def _write(connection: sqlite3.Connection, points: list[Point]) -> list[PointError]:
+def _write(connection: sqlite3.Connection, points: list[tuple[int, Point]]) -> list[PointError]:
     errors: list[PointError] = []
     series: dict[tuple[str, str], int] = {}
     columns: dict[tuple[str, str], tuple[int, str]] = {}
     rows: list[tuple[int, int, int, float | str]] = []
-    for index, point in enumerate(points):
+    for index, point in points:
         known = {
             field: _column(connection, columns, point.measurement, field, value)
             for field, value in point.fields.items()

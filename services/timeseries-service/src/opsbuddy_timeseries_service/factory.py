@@ -1,5 +1,6 @@
 """Puts the timeseries service together."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from opsbuddy_core.web.app import create_app
 from opsbuddy_timeseries_service.embedded import MIGRATIONS, SqlitePoints
 from opsbuddy_timeseries_service.handlers import read, write
 from opsbuddy_timeseries_service.influx import InfluxPoints
+from opsbuddy_timeseries_service.retention import keep
 from opsbuddy_timeseries_service.service import Timeseries
 from opsbuddy_timeseries_service.settings import TimeseriesSettings
 from opsbuddy_timeseries_service.storage import PointStore
@@ -29,9 +31,12 @@ def build(settings: TimeseriesSettings) -> tuple[FastAPI, Health]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         await store.start()
+        retention = asyncio.create_task(_retention(store), name="retention")
         try:
             yield
         finally:
+            retention.cancel()
+            await asyncio.gather(retention, return_exceptions=True)
             await store.stop()
 
     async def status() -> dict[str, Any]:
@@ -44,4 +49,9 @@ def build(settings: TimeseriesSettings) -> tuple[FastAPI, Health]:
 def _store(settings: TimeseriesSettings) -> PointStore:
     if settings.influxdb_host:
         return InfluxPoints(Influx(settings))
-    return SqlitePoints(SqliteStore(settings.sqlite_path("points"), MIGRATIONS))
+    return SqlitePoints(SqliteStore(settings.sqlite_path("points"), MIGRATIONS), settings.point_retention_days)
+
+
+async def _retention(store: PointStore) -> None:
+    if isinstance(store, SqlitePoints):
+        await keep(store)

@@ -1,5 +1,6 @@
 """Where logs come in."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
@@ -19,6 +20,7 @@ LINES = frozenset(
         "application/json-lines",
     }
 )
+SMALL = 64 * 1024
 JSON = frozenset({"", "application/json"})
 IdempotencyKey = Annotated[
     Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")] | None,
@@ -59,11 +61,12 @@ async def _read(request: Request, key: str | None) -> intake.Intake:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedTypeError("Compressed bodies are not taken; send it as it is.")
-    if media in LINES:
-        return intake.from_lines(await request.body(), key)
-    if media in JSON:
-        return intake.from_json(await request.body(), key)
-    raise UnsupportedTypeError(f"{media} is not taken; send application/json or application/x-ndjson.")
+    if media not in LINES and media not in JSON:
+        raise UnsupportedTypeError(f"{media} is not taken; send application/json or application/x-ndjson.")
+    read, body = intake.from_lines if media in LINES else intake.from_json, await request.body()
+    if len(body) > SMALL:  # judging thousands of logs takes a while, in which others are to be answered
+        return await asyncio.to_thread(read, body, key)
+    return read(body, key)
 
 
 def _bodies() -> dict[str, object]:

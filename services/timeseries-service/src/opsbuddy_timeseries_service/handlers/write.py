@@ -1,5 +1,8 @@
 """Where points come in."""
 
+import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -9,6 +12,7 @@ from opsbuddy_timeseries_service import intake
 from opsbuddy_timeseries_service.models import Point, PointError, WriteResult
 from opsbuddy_timeseries_service.service import Timeseries
 
+SMALL = 64 * 1024
 JSON = frozenset({"", "application/json"})
 Precision = Annotated[
     Literal["ns", "us", "ms", "s"],
@@ -35,7 +39,8 @@ def router(service: Timeseries) -> APIRouter:
         if media not in JSON and media != "text/plain":
             raise UnsupportedTypeError(f"{media} is not taken; send application/json, or line protocol as text/plain.")
         raw = await _body(request)
-        result = await service.write(intake.from_json(raw) if media in JSON else intake.from_lines(raw, precision))
+        read = intake.from_json if media in JSON else partial(intake.from_lines, precision=precision)
+        result = await service.write(await _judged(read, raw))
         if result.rejected:
             response.status_code = 207
         return result
@@ -54,7 +59,9 @@ def router(service: Timeseries) -> APIRouter:
     ) -> None:
         """204 when all lines are on disk. 422 names the lines that were refused; the others are stored, so do not send them again."""
         del org, bucket
-        result = await service.write(intake.from_lines(await _body(request), precision))
+        result = await service.write(
+            await _judged(partial(intake.from_lines, precision=precision), await _body(request))
+        )
         if result.rejected:
             raise InvalidRequestError(
                 f"{result.accepted} points were stored, {result.rejected} lines were refused. See errors for the reasons.",
@@ -64,6 +71,11 @@ def router(service: Timeseries) -> APIRouter:
             )
 
     return routes
+
+
+async def _judged(read: Callable[[bytes], intake.Intake], raw: bytes) -> intake.Intake:
+    """Judging thousands of points takes a while, in which others are to be answered."""
+    return await asyncio.to_thread(read, raw) if len(raw) > SMALL else read(raw)
 
 
 async def _body(request: Request) -> bytes:
