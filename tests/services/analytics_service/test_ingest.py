@@ -1,3 +1,4 @@
+import gzip
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -77,6 +78,22 @@ async def test_a_body_that_cannot_be_used_is_a_problem(
 ) -> None:
     answer = await embedded.http.post("/logs", content=content, headers={"content-type": media})
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "status"),
+    [
+        (gzip.compress(json.dumps([entry("packed")]).encode()), "gzip", 200),
+        (gzip.compress(b" " * (16 * 1024 * 1024 + 1)), "gzip", 413),
+        (gzip.compress(b"[]")[:-4], "gzip", 400),
+        (b"[]", "gzip", 400),
+        (b"[]", "br", 415),
+    ],
+)
+async def test_a_body_may_be_gzip_and_no_bomb(embedded: Service, content: bytes, encoding: str, status: int) -> None:
+    headers = {"content-type": "application/json", "content-encoding": encoding}
+    answer = await embedded.http.post("/logs", content=content, headers=headers)
+    assert answer.status_code == status, answer.text
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import gzip
 import time
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,13 @@ async def test_line_protocol_of_influxdbs_clients_is_understood(service: Service
         ['say "hi", a=b \\'],
     ]
     assert (await service.http.get("/measurements")).json() == {"measurements": ["m", "m 2"]}
+
+
+async def test_telegraf_sends_lines_as_gzip(service: Service) -> None:
+    headers = {"content-type": "text/plain; charset=utf-8", "content-encoding": "gzip"}
+    answer = await service.http.post("/api/v2/write", content=gzip.compress(b"m v=1"), headers=headers)
+    assert answer.status_code == 204, answer.text
+    assert await service.values() == [1.0]
 
 
 async def test_milliseconds_sent_as_nanoseconds_are_named_and_lead_to_the_precision(service: Service) -> None:

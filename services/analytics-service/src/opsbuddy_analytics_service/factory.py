@@ -68,7 +68,7 @@ def build(settings: AnalyticsSettings) -> tuple[FastAPI, Health]:
     app = create_app(
         settings.model_copy(update={"analytics_url": None}),  # its own records need no way over HTTP
         health,
-        [ingest.router(service), read.router(service)],
+        [ingest.router(service, settings.max_body_bytes), read.router(service)],
         lifespan=lifespan,
         status=status,
         metrics_at=None,

@@ -42,7 +42,13 @@ def build(settings: TimeseriesSettings) -> tuple[FastAPI, Health]:
     async def status() -> dict[str, Any]:
         return {"storage": {"kind": store.kind, "replicas": 1 if store.kind == "embedded" else "any"}}
 
-    app = create_app(settings, health, [write.router(service), read.router(service)], lifespan=lifespan, status=status)
+    app = create_app(
+        settings,
+        health,
+        [write.router(service, settings.max_body_bytes), read.router(service)],
+        lifespan=lifespan,
+        status=status,
+    )
     return app, health
 
 

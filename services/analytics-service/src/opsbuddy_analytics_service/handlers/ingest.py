@@ -10,6 +10,7 @@ from opsbuddy_analytics_service import intake
 from opsbuddy_analytics_service.models import IngestResult, LogEntry, SingleResult
 from opsbuddy_analytics_service.service import Analytics
 from opsbuddy_core.errors import UnsupportedTypeError
+from opsbuddy_core.web import bodies
 
 LINES = frozenset(
     {
@@ -30,8 +31,8 @@ IdempotencyKey = Annotated[
 ]
 
 
-def router(service: Analytics) -> APIRouter:
-    """Return the routes."""
+def router(service: Analytics, limit: int) -> APIRouter:
+    """Return the routes; bodies have at most `limit` bytes."""
     routes = APIRouter(tags=["ingestion"])
 
     @routes.post(
@@ -45,7 +46,7 @@ def router(service: Analytics) -> APIRouter:
 
         200 when all are valid, 207 when some are, 422 when none is. Send it again after 429 and 503, not after other failures.
         """
-        result = await service.ingest(await _read(request, idempotency_key))
+        result = await service.ingest(await _read(request, limit, idempotency_key))
         if result.rejected:
             response.status_code = 207
         return result
@@ -57,16 +58,14 @@ def router(service: Analytics) -> APIRouter:
     return routes
 
 
-async def _read(request: Request, key: str | None) -> intake.Intake:
+async def _read(request: Request, limit: int, key: str | None) -> intake.Intake:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedTypeError("Compressed bodies are not taken; send it as it is.")
     if media not in LINES and media not in JSON:
         raise UnsupportedTypeError(f"{media} is not taken; send application/json or application/x-ndjson.")
-    read, body = intake.from_lines if media in LINES else intake.from_json, await request.body()
+    judge, body = intake.from_lines if media in LINES else intake.from_json, await bodies.read(request, limit)
     if len(body) > SMALL:  # judging thousands of logs takes a while, in which others are to be answered
-        return await asyncio.to_thread(read, body, key)
-    return read(body, key)
+        return await asyncio.to_thread(judge, body, key)
+    return judge(body, key)
 
 
 def _bodies() -> dict[str, object]:

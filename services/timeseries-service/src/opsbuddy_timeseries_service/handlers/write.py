@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from opsbuddy_core.errors import InvalidRequestError, UnsupportedTypeError
+from opsbuddy_core.web import bodies
 from opsbuddy_timeseries_service import intake
 from opsbuddy_timeseries_service.models import Point, PointError, WriteResult
 from opsbuddy_timeseries_service.service import Timeseries
@@ -20,8 +21,8 @@ Precision = Annotated[
 ]
 
 
-def router(service: Timeseries) -> APIRouter:
-    """Return the routes."""
+def router(service: Timeseries, limit: int) -> APIRouter:
+    """Return the routes; bodies have at most `limit` bytes."""
     routes = APIRouter(tags=["ingestion"])
 
     @routes.post(
@@ -38,7 +39,7 @@ def router(service: Timeseries) -> APIRouter:
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media not in JSON and media != "text/plain":
             raise UnsupportedTypeError(f"{media} is not taken; send application/json, or line protocol as text/plain.")
-        raw = await _body(request)
+        raw = await bodies.read(request, limit)
         read = intake.from_json if media in JSON else partial(intake.from_lines, precision=precision)
         result = await service.write(await _judged(read, raw))
         if result.rejected:
@@ -60,7 +61,7 @@ def router(service: Timeseries) -> APIRouter:
         """204 when all lines are on disk. 422 names the lines that were refused; the others are stored, so do not send them again."""
         del org, bucket
         result = await service.write(
-            await _judged(partial(intake.from_lines, precision=precision), await _body(request))
+            await _judged(partial(intake.from_lines, precision=precision), await bodies.read(request, limit))
         )
         if result.rejected:
             raise InvalidRequestError(
@@ -76,12 +77,6 @@ def router(service: Timeseries) -> APIRouter:
 async def _judged(read: Callable[[bytes], intake.Intake], raw: bytes) -> intake.Intake:
     """Judging thousands of points takes a while, in which others are to be answered."""
     return await asyncio.to_thread(read, raw) if len(raw) > SMALL else read(raw)
-
-
-async def _body(request: Request) -> bytes:
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedTypeError("Compressed bodies are not taken; send it as it is.")
-    return await request.body()
 
 
 _LINES = {"schema": {"type": "string"}, "example": "cpu,host=node-1 usage=0.42 1769860800000000000"}
