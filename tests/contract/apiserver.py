@@ -10,8 +10,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests/cluster/apiserver.sh"
 CRD = ROOT / "crds/opsbuddyservices.opsbuddy.dev.yaml"
@@ -50,7 +48,8 @@ def running() -> Iterator[Path]:
 
 def kubectl(kubeconfig: Path, *arguments: str, document: Any = None) -> str:
     """Run kubectl, with the document (or list of documents) on its standard input; returns what it printed, raises with what it complained of."""
-    text = None if document is None else yaml.safe_dump_all(document if isinstance(document, list) else [document])
+    documents = document if isinstance(document, list) else [document]
+    text = None if document is None else "\n---\n".join(json.dumps(each) for each in documents)
     return _run(
         [
             str(BIN / "kubectl"),
