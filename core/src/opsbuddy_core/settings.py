@@ -1,11 +1,12 @@
 """Settings that every deployable has, read once from the environment and a `.env` file."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Literal, NoReturn, Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
@@ -65,6 +66,13 @@ class StateSettings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="sqlite:///file or postgresql://user:password@host/name; SQLite under DATA_DIR without it"
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_kind(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not re.match(r"(sqlite:///|postgres(ql)?://)", url.get_secret_value()):
+            raise ValueError("expected sqlite:///file or postgresql://user:password@host/name")
+        return url
 
     def sqlite_path(self, name: str) -> Path:
         """Return the file of the default database."""

@@ -44,6 +44,7 @@ def create_app(
         lifespan=around,
         docs_url=None,  # the framework's page loads its script from a CDN
         redoc_url=None,
+        redirect_slashes=False,  # the address would be the one that the service sees, which no client behind the gateway can reach
         responses={
             "default": {
                 "description": "What went wrong, as a problem document (RFC 9457)",
