@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from opsbuddy_operator.decide import decide, desired
+from opsbuddy_operator.decide.decision import decide
+from opsbuddy_operator.decide.desired import desired
 from opsbuddy_operator.models import FIELD_MANAGER, HANDOVER_MANAGER, Decision, Object, Observed
 from tests.contract.apiserver import get, kubectl
 from tests.contract.test_crd_rules import REQUESTS, manifest

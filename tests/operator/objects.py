@@ -7,7 +7,9 @@ from typing import Any
 
 from opsbuddy_core.resource import API_VERSION, KIND
 from opsbuddy_core.routes import RoutingTable, digest
-from opsbuddy_operator.decide import desired, judge, table
+from opsbuddy_operator.decide.desired import desired
+from opsbuddy_operator.decide.routing import table
+from opsbuddy_operator.decide.verdict import judge
 from opsbuddy_operator.models import FIELD_MANAGER, Gateway, Object, Observed
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -96,6 +96,7 @@ class Decision:
     # else owns and that carry our name, which server-side apply cannot.
     repair: tuple[Object, ...] = ()
     delete: tuple[Ref, ...] = ()
+    awaited: tuple[Ref, ...] = ()  # still being deleted; to be made anew when they are gone
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from opsbuddy_operator.decide import decide, desired, is_leaving, is_ours
+from opsbuddy_operator.decide.decision import decide
+from opsbuddy_operator.decide.desired import desired
+from opsbuddy_operator.decide.ownership import is_leaving, is_ours
 from opsbuddy_operator.models import Decision, Observed, Ref, ref
 from tests.operator.objects import NAMESPACE, alive, applied, changed, child, managed, resource, with_child
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from opsbuddy_core.resource import OpsBuddyServiceStatus
-from opsbuddy_operator.decide import judge, table
+from opsbuddy_operator.decide.routing import table
+from opsbuddy_operator.decide.verdict import judge
 from opsbuddy_operator.models import Gateway, Observed, Ref, ref
 from tests.operator.objects import (
     NAMESPACE,
@@ -322,6 +323,16 @@ def test_the_status_shows_counts_selector_address_image_and_routes():
 def test_a_known_resource_that_fails_is_false_rather_than_unknown():
     owner = with_status(resource(), judge(Observed(resource()), NOW).status)
     assert condition(judge(Observed(owner), LATER).status, "Ready")["status"] == "False"
+
+
+def test_what_an_earlier_resource_of_the_name_left_does_not_count():
+    before = settled(resource())
+    owner = resource()
+    owner["metadata"]["uid"] = "another"
+    status = judge(replace(before, resource=owner), NOW).status
+    assert condition(status, "Ready")["status"] == "Unknown"
+    assert condition(status, "Available")["reason"] == "Reconciling"
+    assert "Service web" in condition(status, "Progressing")["message"]
 
 
 def test_conditions_of_others_are_not_read():

@@ -1,4 +1,4 @@
-from opsbuddy_operator.decide import references, required
+from opsbuddy_operator.decide.references import references, required
 from opsbuddy_operator.models import Ref
 from tests.operator.objects import NAMESPACE, resource
 

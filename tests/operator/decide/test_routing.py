@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opsbuddy_core.routes import RoutingTable
-from opsbuddy_operator.decide import table
+from opsbuddy_operator.decide.routing import table
 from tests.operator.objects import resource
 
 OLD, NEW = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from opsbuddy_operator import manifests
-from opsbuddy_operator.decide import desired, references
+from opsbuddy_operator.decide.desired import desired
+from opsbuddy_operator.decide.references import references
 from opsbuddy_operator.models import Observed
 
 DATA = Path(__file__).parents[2] / "data/operator"

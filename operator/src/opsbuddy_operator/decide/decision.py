@@ -27,13 +27,21 @@ def decide(observed: Observed) -> Decision:
         return Decision()
     present = {ref(child): child for child in observed.children}
     wanted = desired(observed)
-    pending = [manifest for manifest in _free(wanted, observed) if _differs(manifest, present, observed)]
+    awaited = tuple(
+        name for name, child in present.items() if is_leaving(child, observed.resource) and name in map(ref, wanted)
+    )
+    pending = [
+        manifest
+        for manifest in _free(wanted, observed)
+        if ref(manifest) not in awaited and needs_apply(manifest, present.get(ref(manifest)))
+    ]
     changed = [(manifest, present[ref(manifest)]) for manifest in pending if ref(manifest) in present]
     return Decision(
         apply=tuple(pending),
         handover=tuple(_handovers(spec, changed)),
         repair=tuple(patch for manifest, live in changed if (patch := repair(manifest, live))),
         delete=_superfluous(wanted, present, observed),
+        awaited=awaited,
     )
 
 
@@ -44,11 +52,6 @@ def _free(wanted: tuple[Object, ...], observed: Observed) -> list[Object]:
         if blocked.intersection(needs):
             blocked.add(kind)
     return [manifest for manifest in wanted if manifest["kind"] not in blocked]
-
-
-def _differs(manifest: Object, present: Mapping[Ref, Object], observed: Observed) -> bool:
-    live = present.get(ref(manifest))
-    return needs_apply(manifest, live) and not (live and is_leaving(live, observed.resource))
 
 
 def _handovers(spec: OpsBuddyServiceSpec, changed: list[tuple[Object, Object]]) -> Iterator[Object]:

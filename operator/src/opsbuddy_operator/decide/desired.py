@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 from opsbuddy_core.resource import OpsBuddyServiceSpec
 from opsbuddy_operator.decide import claim
+from opsbuddy_operator.decide.ownership import is_leaving
 from opsbuddy_operator.decide.parsing import InvalidSpecError, spec_of
 from opsbuddy_operator.manifests import (
     config_map,
@@ -52,8 +53,9 @@ def _manifests(observed: Observed, spec: OpsBuddyServiceSpec) -> Iterator[Object
 
 
 def live(observed: Observed, kind: str) -> Object | None:
-    """Return the live child of a kind; there is one of each at most."""
-    return next((child for child in observed.children if child["kind"] == kind), None)
+    """Return the live child of a kind; there is one of each at most. What is about to go does not count."""
+    children = (child for child in observed.children if child["kind"] == kind)
+    return next((child for child in children if not is_leaving(child, observed.resource)), None)
 
 
 def is_autoscaled(spec: OpsBuddyServiceSpec) -> bool:

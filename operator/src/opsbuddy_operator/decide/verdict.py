@@ -63,12 +63,10 @@ def _findings(observed: Observed, now: datetime) -> list[Finding]:
 
 
 def _unapplied(observed: Observed) -> list[str]:
-    """Name what is still to be written; what was refused is told elsewhere."""
-    return [
-        f"{obj['kind']} {obj['metadata']['name']}"
-        for obj in decide(observed).apply
-        if ref(obj) not in observed.failures
-    ]
+    """Name what is still to be written, and what an earlier one of the name has to leave first; what was refused is told elsewhere."""
+    decision = decide(observed)
+    missing = [ref(obj) for obj in decision.apply if ref(obj) not in observed.failures]
+    return [f"{where.kind} {where.name}" for where in (*missing, *decision.awaited)]
 
 
 def _suspended(spec: OpsBuddyServiceSpec) -> Finding:
