@@ -161,6 +161,17 @@ async def test_a_new_journal_finds_the_logs_of_a_lost_one_in_influxdb(
         assert await fresh.find(start=sent["timestamp"]) == ["before the disk was lost"]
 
 
+async def test_a_latecomer_after_a_new_start_overwrites_nothing_in_influxdb(bucket: Bucket, tmp_path: Path) -> None:
+    chosen = settings(tmp_path, **bucket.settings())
+    for name in ("first", "late"):
+        async with client(build(chosen)[0]) as http:
+            service = Service(http, chosen)
+            await service.send(*[entry(f"{name} {i}", timestamp="2026-01-01T00:00:00.123456789Z") for i in range(3)])
+            await service.archived()
+            found = await service.find()
+    assert sorted(found) == ["first 0", "first 1", "first 2", "late 0", "late 1", "late 2"]
+
+
 async def test_a_log_that_influxdb_refuses_for_good_stays_here_and_holds_nobody_up(
     service: Service, bucket: Bucket
 ) -> None:
