@@ -1,7 +1,8 @@
 """What is built, against a real API server: it takes it, keeps it, and lets go of what is left out."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import yaml
 
 from opsbuddy_operator.decide.decision import decide
 from opsbuddy_operator.decide.desired import desired
-from opsbuddy_operator.models import FIELD_MANAGER, HANDOVER_MANAGER, Decision, Object, Observed
+from opsbuddy_operator.decide.verdict import judge
+from opsbuddy_operator.models import FIELD_MANAGER, HANDOVER_MANAGER, Decision, Object, Observed, ref
 from tests.contract.apiserver import get, kubectl
 from tests.contract.test_crd_rules import REQUESTS, manifest
 
@@ -52,8 +54,8 @@ class Service:
             )
         for obj in decision.apply:
             self._apply(obj, FIELD_MANAGER, "--force-conflicts")
-        for ref in decision.delete:
-            self._kubectl("delete", ref.kind, ref.name)
+        for where in decision.delete:
+            self._kubectl("delete", where.kind, where.name)
         return decision
 
     def live(self, kind: str) -> Any:
@@ -220,6 +222,23 @@ def test_an_equal_size_in_another_unit_is_not_written(web):
     service.change(storage={"size": "1024Mi"})
     assert "PersistentVolumeClaim" not in [obj["kind"] for obj in service.act().apply]
     assert service.live("persistentvolumeclaim")["metadata"]["resourceVersion"] == before
+
+
+def test_a_claim_that_cannot_grow_holds_nothing_else_up_and_the_way_back_is_open(web):
+    service = web(storage={"size": "1Gi"})
+    service.change(storage={"size": "2Gi"}, env=[{"name": "A", "value": "b"}])
+    claim, deployment = decide(service.observed()).apply
+    with pytest.raises(RuntimeError) as refused:
+        service._apply(claim, FIELD_MANAGER)
+    service._apply(deployment, FIELD_MANAGER)
+    observed = replace(service.observed(), failures={ref(claim): str(refused.value)})
+    stalled = next(
+        each for each in judge(observed, datetime.now(UTC)).status["conditions"] if each["type"] == "Stalled"
+    )
+    assert (stalled["status"], stalled["reason"]) == ("True", "StorageImmutable")
+    assert "storage.size 2Gi" in stalled["message"]
+    service.change(storage={"size": "1Gi"}, env=[{"name": "A", "value": "b"}])
+    assert decide(service.observed()) == Decision()
 
 
 def test_an_autoscaler_takes_over_the_live_number_and_gives_it_back(web):

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from opsbuddy_core.resource import ConditionType, Reason
 from opsbuddy_operator import crd
 from opsbuddy_operator.crd import structural
 
@@ -66,3 +67,9 @@ def test_optional_means_absent_rather_than_null():
 
 def test_the_file_of_the_repository_is_what_the_models_say(pytestconfig):
     assert (pytestconfig.rootpath / "crds/opsbuddyservices.opsbuddy.dev.yaml").read_text() == crd.text()
+
+
+def test_every_condition_and_reason_is_in_the_documentation(pytestconfig):
+    text = (pytestconfig.rootpath / "docs/conditions.md").read_text()
+    rows = {line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")}
+    assert {*ConditionType, *Reason} <= rows

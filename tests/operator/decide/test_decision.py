@@ -50,6 +50,10 @@ def test_a_hand_edit_is_put_right_and_nothing_else_is_touched():
     assert kinds(decide(with_child(observed, edited)).apply) == ["Service"]
 
 
+def test_a_spec_that_cannot_be_read_asks_for_nothing():
+    assert desired(Observed(resource(port="many"))) == ()
+
+
 @pytest.mark.parametrize("spec", [{"suspend": True}, {"port": "many"}], ids=["suspended", "unreadable"])
 def test_hands_are_kept_off(spec):
     observed = applied(Observed(resource(networkPolicy={})))

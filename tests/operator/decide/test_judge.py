@@ -87,6 +87,11 @@ SENTENCES: dict[str, tuple[Callable[[], Observed], dict[str, str], list[str]]] =
         {"Ready": "False/RollingOut", "Progressing": "True/RollingOut", "Available": "True/AllReady"},
         ["NetworkPolicy web"],
     ),
+    "without a Deployment there is progress to be made": (
+        lambda: replace(settled(resource()), taken={Ref("apps/v1", "Deployment", NAMESPACE, "web"): {}}, children=applied(settled(resource())).children[:-1]),
+        {"Available": "False/Reconciling", "Progressing": "True/RollingOut"},
+        ["Deployment does not exist yet"],
+    ),
     "a Deployment that the controller has not seen is progress": (
         lambda: rolling(observedGeneration=0),
         {"Ready": "False/RollingOut", "Progressing": "True/RollingOut"},

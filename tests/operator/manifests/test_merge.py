@@ -54,3 +54,10 @@ def test_a_doubled_entry_below_becomes_one():
 
 def test_other_lists_are_taken_whole():
     assert merge({"args": ["a", "b"]}, {"args": ["c"]}) == {"args": ["c"]}
+
+
+def test_of_pieces_that_allow_one_of_several_fields_ours_is_taken_whole():
+    under = {"livenessProbe": {"exec": {"command": ["true"]}}, "volumes": [{"name": "data", "emptyDir": {}}]}
+    over = {"livenessProbe": {"httpGet": {"path": "/"}}, "volumes": [{"name": "data", "secret": {"secretName": "x"}}]}
+    assert merge(under, over) == over
+    assert merge(under, {}) == under
