@@ -17,6 +17,7 @@ from typing_extensions import override
 from opsbuddy_core.health import Health
 from opsbuddy_core.logs import get_logger
 from opsbuddy_core.settings import Settings, describe
+from opsbuddy_core.web.protocol import HttpProtocol
 
 S = TypeVar("S", bound=Settings)
 KEEP_ALIVE = (
@@ -42,9 +43,9 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(app: ASGIApp, health: Health, settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; exit code 1 when the port is taken."""
-    config = uvicorn.Config(
+def config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """Return how uvicorn serves every deployable."""
+    return uvicorn.Config(
         app,
         host=settings.service_host,
         port=settings.service_port,
@@ -54,10 +55,16 @@ def serve(app: ASGIApp, health: Health, settings: Settings) -> None:
         backlog=4096,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=30,
+        http=HttpProtocol,
         ws="websockets-sansio",
+        proxy_headers=False,  # the default believes everybody on loopback; only the gateway knows whom to trust
     )
+
+
+def serve(app: ASGIApp, health: Health, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; exit code 1 when the port is taken."""
     try:
-        listener = _listen(settings.service_host, settings.service_port)
+        listener = listen(settings.service_host, settings.service_port)
     except OSError as error:
         sys.stderr.write(
             f"Cannot listen on {settings.service_host}:{settings.service_port}: {error.strerror}. "
@@ -66,7 +73,7 @@ def serve(app: ASGIApp, health: Health, settings: Settings) -> None:
         raise SystemExit(1) from error
     for sig in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sig, _asked_to_end)
-    Server(config, health, settings.drain_seconds).run(sockets=[listener])
+    Server(config(app, settings), health, settings.drain_seconds).run(sockets=[listener])
 
 
 def run(distribution: str, settings_class: type[S], build: Callable[[S], tuple[ASGIApp, Health]]) -> None:
@@ -92,7 +99,8 @@ def _asked_to_end(_: int, __: FrameType | None) -> None:
     """Take the signal that uvicorn raises anew after its shutdown: an end that was asked for is exit code 0."""
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a bound socket that a restart does not have to wait for."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
