@@ -1,7 +1,6 @@
 """Puts the gateway together."""
 
 import asyncio
-import gc
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -63,7 +62,6 @@ def build(settings: GatewaySettings) -> tuple[ASGIApp, Health]:
                 supervised("checks", lambda: checks.run(settings.check_seconds)),
             ]
             stack.push_async_callback(_ended, tasks)
-            _quiet_collector()
             yield
 
     health = Health(
@@ -120,10 +118,3 @@ async def _ended(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _quiet_collector() -> None:
-    """Keep what was loaded at the start out of garbage collection: full collections are the longest pauses of the data path."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)

@@ -268,13 +268,14 @@ class Proxy:
         if exchange.route.methods is not None and isinstance(error, MethodNotAllowedError):
             extra["allow"] = ", ".join(sorted(exchange.route.methods))
         expecting = not client.started and any(name == b"expect" for name, _ in exchange.scope["headers"])
-        if expecting or isinstance(error, TooLargeError):
+        stalled = exchange.reason is Reason.CLIENT_SLOW
+        if expecting or stalled or isinstance(error, TooLargeError):
             extra["connection"] = "close"
         answer = response(error, exchange.scope["path"], extra)
         await exchange.send(
             {"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers}
         )
-        waiting = not client.complete and not expecting
+        waiting = not (client.complete or expecting or stalled)
         await exchange.send({"type": "http.response.body", "body": bytes(answer.body), "more_body": waiting})
         if waiting and await client.drain():
             await exchange.send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,91 @@
+import pytest
+
+from opsbuddy_core.errors import MalformedError
+from opsbuddy_gateway.models import HeadersTooLargeError
+from opsbuddy_gateway.service.headers import answer, check, end_to_end, forwarded, location, parse_networks
+
+
+def test_hop_by_hop_fields_and_those_that_connection_names_stay_here():
+    given = [
+        (b"connection", b"keep-alive, X-Private"),
+        (b"x-private", b"1"),
+        (b"te", b"trailers"),
+        (b"upgrade", b"h2c"),
+        (b"proxy-authorization", b"x"),
+        (b"transfer-encoding", b"chunked"),
+        (b"accept", b"*/*"),
+    ]
+    assert end_to_end(given) == [(b"accept", b"*/*")]
+
+
+def test_connection_cannot_strip_what_frames_the_message_or_says_who_asks():
+    given = [(b"connection", b"content-length, authorization"), (b"content-length", b"3"), (b"authorization", b"x")]
+    assert end_to_end(given) == given[1:]
+
+
+def test_an_answer_keeps_repeated_fields_in_order_and_promises_no_body_where_none_comes():
+    given = [(b"set-cookie", b"a"), (b"set-cookie", b"b"), (b"content-length", b"5"), (b"date", b"x")]
+    assert answer(given, 200) == given[:3]
+    assert answer(given, 304) == given[:2]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"host", b"a"), (b"host", b"b")],
+        [(b"host", b"a"), (b"content-length", b"1"), (b"content-length", b"1")],
+        [(b"host", b"a"), (b"content-length", b"1"), (b"transfer-encoding", b"chunked")],
+        [],
+    ],
+)
+def test_a_header_that_two_parties_could_read_differently_is_refused(headers):
+    with pytest.raises(MalformedError):
+        check(headers, "1.1", most=100, largest=1000)
+
+
+@pytest.mark.parametrize(
+    "headers", [[(b"host", b"a")] * 1 + [(b"x", b"1")] * 100, [(b"host", b"a"), (b"x", b"1" * 1000)]]
+)
+def test_a_header_that_is_too_large_is_refused(headers):
+    with pytest.raises(HeadersTooLargeError):
+        check(headers, "1.1", most=100, largest=1000)
+
+
+def test_only_a_trusted_proxy_may_say_who_the_client_is():
+    claims = [
+        (b"host", b"in"),
+        (b"x-forwarded-for", b"6.6.6.6"),
+        (b"x-forwarded-proto", b"https"),
+        (b"x-forwarded-host", b"out"),
+    ]
+    believed = dict(forwarded(claims, "10.1.2.3", "http", "/p", parse_networks("10.0.0.0/8, ::1/128")))
+    assert believed == {
+        b"x-forwarded-for": b"6.6.6.6, 10.1.2.3",
+        b"x-forwarded-proto": b"https",
+        b"x-forwarded-host": b"out",
+        b"x-forwarded-prefix": b"/p",
+    }
+    stranger = dict(forwarded(claims, "11.1.2.3", "http", "/p", parse_networks("10.0.0.0/8")))
+    assert (stranger[b"x-forwarded-for"], stranger[b"x-forwarded-proto"]) == (b"11.1.2.3", b"http")
+    assert stranger[b"x-forwarded-host"] == b"in"
+
+
+@pytest.mark.parametrize(
+    ("value", "rewrite", "expected"),
+    [
+        ("/files/x?a=1", "/files", "/api/files/x?a=1"),
+        ("/files", "/files", "/api/files"),
+        ("/filesystem", "/files", "/filesystem"),
+        ("/x", "", "/api/files/x"),
+        ("http://ops.test:8000/files/", "/files", "/api/files/"),
+        ("http://10.0.0.7:8001/files?x", "/files", "/api/files?x"),
+        ("//10.0.0.7:8001/files", "/files", "/api/files"),
+        ("http://10.0.0.7:8001", "", "/api/files/"),
+        ("https://elsewhere.test/files", "/files", "https://elsewhere.test/files"),
+        ("/api/files/x", "", "/api/files/x"),
+        ("x?y", "/files", "x?y"),
+    ],
+)
+def test_a_redirect_to_the_service_itself_stays_on_the_clients_side(value, rewrite, expected):
+    own = frozenset({"ops.test:8000", "10.0.0.7:8001"})
+    assert location(value, own, "/api/files", rewrite) == expected
