@@ -1,6 +1,7 @@
 """Quick requests to the API server, and stand-ins for what a bare one lacks: a kubelet, and a gateway."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 import httpx2
 import uvicorn
 import yaml
+
+from tests.support.wait import eventually
 
 PATHS = {
     "obs": "apis/opsbuddy.dev/v1alpha1/{}opsbuddyservices",
@@ -90,10 +93,10 @@ class Cluster:
 
 @asynccontextmanager
 async def session(kubeconfig: Path) -> AsyncIterator[httpx2.AsyncClient]:
-    config = yaml.safe_load(kubeconfig.read_text())
+    config = yaml.safe_load(await asyncio.to_thread(kubeconfig.read_text))
     server, token = config["clusters"][0]["cluster"]["server"], config["users"][0]["user"]["token"]
     headers = {"authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(base_url=server, headers=headers, verify=False, timeout=10) as opened:  # noqa: S501 - loopback
+    async with httpx2.AsyncClient(base_url=server, headers=headers, verify=False, timeout=10) as opened:
         yield opened
 
 
@@ -134,11 +137,11 @@ class GatewayStatus:
         self.asked = 0
         self.port = 0
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
         self.asked += 1
-        body = ('{"routes": {"sha256": "%s"}}' % self.serves if self.serves else "{}").encode()
+        body = json.dumps({"routes": {"sha256": self.serves}}).encode()
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
@@ -148,9 +151,14 @@ async def gateway() -> AsyncIterator[GatewayStatus]:
     app = GatewayStatus()
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, lifespan="off", log_config=None))
     task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
+
+    async def started() -> bool:
+        return server.started
+
+    await eventually(started)
     app.port = server.servers[0].sockets[0].getsockname()[1]
-    yield app
-    server.should_exit = True
-    await task
+    try:
+        yield app
+    finally:
+        server.should_exit = True
+        await task

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from opsbuddy_core.routes import CONFIG_MAP, HASH_ANNOTATION, RoutingTable
-from tests.contract.cluster import Cluster, gateway, kubelet, session
+from tests.contract.cluster import Cluster, GatewayStatus, gateway, kubelet, session
 from tests.contract.operator_process import OperatorProcess, operator
 from tests.support.wait import eventually
 
@@ -66,6 +66,14 @@ async def quiet(cluster: Cluster, running: OperatorProcess, seconds: float = 2.0
 
     await eventually(still, within=40, every=0.2, what="nothing is written")
     return last
+
+
+async def serve_table(cluster: Cluster, door: GatewayStatus) -> RoutingTable:
+    """Let the gateway take over the table that is there, and return it."""
+    live = await cluster.get("configmaps", CONFIG_MAP)
+    assert live, "there is no routing table yet"
+    door.serves = live["metadata"]["annotations"][HASH_ANNOTATION]
+    return RoutingTable.parse(live["data"]["routes.json"])
 
 
 async def test_a_resource_gets_its_objects_and_a_status_and_is_not_touched_itself(cluster, running):
@@ -220,8 +228,9 @@ async def test_the_claim_outlives_its_field_and_its_resource(cluster, running):
         return found[0]["metadata"]["uid"]
 
     async def mounted():
-        template = (await cluster.get("deployments", "web"))["spec"]["template"]["spec"]
-        return any("persistentVolumeClaim" in volume for volume in template.get("volumes", ()))
+        live = await cluster.get("deployments", "web")
+        assert live, "there is no Deployment yet"
+        return any("persistentVolumeClaim" in volume for volume in live["spec"]["template"]["spec"].get("volumes", ()))
 
     async def unmounted():
         return not await mounted()
@@ -243,10 +252,7 @@ async def test_the_claim_outlives_its_field_and_its_resource(cluster, running):
     assert await claim() == first
     await cluster.apply(resource(storage=storage))
 
-    async def back():
-        return await cluster.get("deployments", "web") and await mounted()
-
-    await eventually(back, within=SOON)
+    await eventually(mounted, within=SOON)
     assert await claim() == first
 
 
@@ -363,9 +369,7 @@ async def test_the_gateway_routes_what_is_ready_and_says_so(cluster, running):
         await until(cluster, "b", "RoutesProgrammed", "False", "WaitingForEndpoint")
 
         async def table():
-            live = await cluster.get("configmaps", CONFIG_MAP)
-            door.serves = live["metadata"]["annotations"][HASH_ANNOTATION]
-            return [route.prefix for route in RoutingTable.parse(live["data"]["routes.json"]).routes]
+            return [route.prefix for route in (await serve_table(cluster, door)).routes]
 
         assert await table() == ["/api/a"]
         await until(cluster, "a")
@@ -403,8 +407,7 @@ async def test_a_prefix_belongs_to_the_oldest_and_the_younger_takes_over_when_it
         await cluster.delete("obs", "b")
 
         async def serve():
-            if live := await cluster.get("configmaps", CONFIG_MAP):
-                door.serves = live["metadata"]["annotations"][HASH_ANNOTATION]
+            await serve_table(cluster, door)
             return (await cluster.condition("a")).get("status") == "True"
 
         await eventually(serve, within=SOON)

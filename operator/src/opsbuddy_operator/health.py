@@ -1,4 +1,4 @@
-"""Whether the operator works, and the small web server that says so."""
+"""The small web server that says whether the operator works."""
 
 import asyncio
 import contextlib
@@ -14,18 +14,6 @@ from opsbuddy_core.errors import UnavailableError
 from opsbuddy_core.health import Health
 from opsbuddy_core.web.app import create_app
 from opsbuddy_operator.settings import OperatorSettings
-
-STUCK = 300.0  # seconds; a piece of work has a time limit of two minutes
-DEAF = 3  # audits in a row that had to repair what the watches did not tell
-
-
-def trouble(longest_run: float, deaf: int) -> str | None:
-    """Return why only a restart can help, or None."""
-    if longest_run > STUCK:
-        return f"a worker has been busy with one resource for {longest_run:.0f} s"
-    if deaf >= DEAF:
-        return f"the watches did not tell of changes, {deaf} audits in a row"
-    return None
 
 
 class HealthServer:

@@ -1,7 +1,6 @@
-"""Puts the parts together, and starts and ends them."""
+"""Start and end of the process, apart from the watches, which kopf runs around it."""
 
 import asyncio
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -11,174 +10,90 @@ from prometheus_client import REGISTRY
 from opsbuddy_core.health import Check, Health
 from opsbuddy_core.logs import get_logger
 from opsbuddy_operator import metrics
-from opsbuddy_operator.cluster.api import AbsentError, ApiError
+from opsbuddy_operator.cluster.api import AbsentError, Api, ApiError
 from opsbuddy_operator.cluster.client import connect
-from opsbuddy_operator.cluster.kinds import LEASE, SERVICE
-from opsbuddy_operator.cluster.store import Store
-from opsbuddy_operator.health import HealthServer, trouble
-from opsbuddy_operator.lease import Lease
-from opsbuddy_operator.models import Event, Object, Subject
-from opsbuddy_operator.queue import Priority, Queue
-from opsbuddy_operator.reconcile.audit import Audit
-from opsbuddy_operator.reconcile.gateways import GatewayProbe, HttpGatewayProbe
+from opsbuddy_operator.cluster.kinds import SERVICE
+from opsbuddy_operator.engine import Engine
+from opsbuddy_operator.health import HealthServer
+from opsbuddy_operator.reconcile.gateways import HttpGatewayProbe
 from opsbuddy_operator.reconcile.news import News
-from opsbuddy_operator.reconcile.references import References
-from opsbuddy_operator.reconcile.routes import Routes
-from opsbuddy_operator.reconcile.service import ServiceReconciler, record
-from opsbuddy_operator.reconcile.workers import Workers
 from opsbuddy_operator.settings import OperatorSettings
 
-GRACE = 10.0  # seconds for work in flight when the process ends
 log = get_logger("operator")
 
 
-class Operator:
-    """The whole process, apart from the watches, which kopf runs around it."""
+class NotSyncedError(Exception):
+    """What there is in the cluster is not known yet."""
 
-    def __init__(self, settings: OperatorSettings, probe: GatewayProbe | None = None) -> None:
-        self.settings, self._probe = settings, probe
-        self.store, self.queue = Store(), Queue()
-        self.health = Health(settings.title, "opsbuddy-operator", (Check("cluster", self._synced),))
+
+class Operator:
+    """Serves health from the first moment; has an engine as soon as the cluster has the CRD."""
+
+    def __init__(self, settings: OperatorSettings) -> None:
+        self.settings = settings
+        self._engine: Engine | None = None
+        self._health = Health(settings.title, "opsbuddy-operator", (Check("cluster", self._synced),))
         self._stack = AsyncExitStack()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._leading = False
+
+    @property
+    def news(self) -> News:
+        """Where the watches tell what they see; kopf begins to watch after the start."""
+        assert self._engine is not None  # noqa: S101 - see above
+        return self._engine.news
 
     async def start(self) -> None:
-        """Serve health at once, then wait for the CRD, then start everything. kopf begins to watch when this returns."""
+        """Serve health, wait for the CRD, start the engine."""
         settings = self.settings
-        self.server = HealthServer(settings, self.health, self._trouble, self._status)
-        await self.server.start()
-        log.info(
-            "Starting",
-            operation="start",
-            namespaces=settings.namespaces or "all",
-            leader_election=settings.leader_election,
-        )
-        self.api = await self._stack.enter_async_context(connect(settings.request_seconds))
+        server = HealthServer(settings, self._health, self._trouble, self._status)
+        await server.start()
+        self._stack.push_async_callback(server.stop)
+        namespaces = settings.namespaces or "all"
+        log.info("Starting", operation="start", namespaces=namespaces, leader_election=settings.leader_election)
+        api = await self._stack.enter_async_context(connect(settings.request_seconds))
         session = await self._stack.enter_async_context(aiohttp.ClientSession())
-        await self._wait_for_crd()
-        self._assemble(self._probe or HttpGatewayProbe(session))
-        live = metrics.Live(lambda: self.queue.schedule.depth, lambda: self.store.of_kind(SERVICE))
+        await wait_for_crd(api, settings.namespaces)
+        engine = self._engine = Engine(settings, api, HttpGatewayProbe(session))
+        live = metrics.Live(lambda: engine.queue.schedule.depth, lambda: engine.store.of_kind(SERVICE))
         REGISTRY.register(live)
         self._stack.callback(REGISTRY.unregister, live)
-        self._run(self._keep_complete())
-        if settings.leader_election:
-            self._run(self.lease.run(self._gained, self._lost))
-        else:
-            self._gained()
+        self._stack.push_async_callback(engine.stop)
+        engine.start()
 
     async def stop(self) -> None:
-        """Finish what is in flight, let go of the Lease, close connections."""
-        self.health.draining = True
-        if hasattr(self, "workers"):
-            await self.workers.stop(GRACE)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if hasattr(self, "lease"):
-            await self.lease.release()
-        await self.server.stop()
+        """Undo all of it, the last first."""
+        self._health.draining = True
         await self._stack.aclose()
 
-    def _assemble(self, probe: GatewayProbe) -> None:
-        settings, api = self.settings, self.api
-        where = LEASE.ref(settings.lease_namespace, settings.lease_name)
-        self.lease = Lease(api, where, settings.identity)
-        if settings.leader_election:
-            api.may_write = self.lease.leads
-        self.references = References(api, self.queue.add, settings.reference_seconds)
-        self.routes = Routes(api, self.store, probe, self.queue.add, self._warn)
-        services = ServiceReconciler(api, self.store, self.references, self.routes, settings.identity)
-        self.news = News(self.store, self.queue, self.routes)
-        self.audit = Audit(api, self.store, self.news, settings.namespaces)
-        self.workers = Workers(self.queue, {Subject.SERVICE: services, Subject.ROUTES: self.routes}, settings.workers)
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks = [other for other in self._tasks if not other.done()] + [task]
-        return task
-
-    def _gained(self) -> None:
-        self._leading = True
-        if self.audit.complete:
-            self._work()
-
-    def _lost(self) -> None:
-        self._leading = False
-        self._run(self.workers.stop())
-
-    def _work(self) -> None:
-        """Begin to work: everything is looked at once, whatever an earlier leader did."""
-        self.news.tell(self.news.everything(), Priority.BACKGROUND)
-        self.workers.start()
-        self._run(self._while_leading(self.references.watch()))
-        self._run(self._while_leading(self._resync()))
-
-    async def _while_leading(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        try:
-            while self._leading and not task.done():
-                await asyncio.wait({task}, timeout=1.0)
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def _resync(self) -> None:
-        while True:
-            await asyncio.sleep(self.settings.resync_seconds)
-            self.news.tell(self.news.everything(), Priority.BACKGROUND)
-
-    async def _keep_complete(self) -> None:
-        """Wait until the watches have told everything, then see to it that it stays so."""
-        while not self.audit.complete:
-            try:
-                await self.audit.wait_until_complete()
-            except ApiError as error:
-                log.warning("What there is cannot be listed yet", operation="start", reason=str(error))
-                await asyncio.sleep(2.0)
-        log.info("Everything is known", operation="start", objects=len(self.store))
-        if self._leading:
-            self._work()
-        while True:
-            await asyncio.sleep(self.settings.audit_seconds)
-            try:
-                await self.audit.run()
-            except ApiError as error:
-                log.warning("The audit could not be done", operation="audit", reason=str(error))
-
-    async def _wait_for_crd(self) -> None:
-        pause = 1.0
-        while True:
-            try:
-                await self.api.list(SERVICE, next(iter(self.settings.namespaces), None), metadata_only=True)
-            except AbsentError:
-                log.warning("The CRD of OpsBuddyService is not installed; waiting for it", operation="start")
-            except ApiError as error:
-                log.warning("The API server does not serve OpsBuddyServices", operation="start", reason=str(error))
-            else:
-                return
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 15.0)
-
     async def _synced(self) -> None:
-        if not hasattr(self, "audit") or not self.audit.complete:
-            raise UnavailableClusterError
+        if not self._engine or not self._engine.synced:
+            raise NotSyncedError
 
     def _trouble(self) -> str | None:
-        return trouble(self.queue.longest_run(), self.audit.deaf if hasattr(self, "audit") else 0)
+        return self._engine.trouble() if self._engine else None
 
     async def _status(self) -> dict[str, Any]:
-        schedule = self.queue.schedule
+        if not self._engine:
+            return {"leads": False}
+        schedule = self._engine.queue.schedule
         return {
-            "leads": self._leading,
+            "leads": self._engine.leads,
             "identity": self.settings.identity,
             "queue": {"depth": schedule.depth, "running": len(schedule.running), "delayed": len(schedule.delayed)},
-            "resources": metrics.counts(self.store.of_kind(SERVICE)),
+            "resources": metrics.counts(self._engine.store.of_kind(SERVICE)),
         }
 
-    def _warn(self, about: Object, event: Event) -> None:
-        self._run(record(self.api, about, event, self.settings.identity))
 
-
-class UnavailableClusterError(Exception):
-    """What there is in the cluster is not known yet."""
+async def wait_for_crd(api: Api, namespaces: tuple[str, ...]) -> None:
+    """Return when the API server lists OpsBuddyServices; says why it does not, with growing pauses."""
+    pause = 1.0
+    while True:
+        try:
+            await api.list(SERVICE, next(iter(namespaces), None), metadata_only=True)
+        except AbsentError:
+            log.warning("The CRD of OpsBuddyService is not installed; waiting for it", operation="start")
+        except ApiError as error:
+            log.warning("The API server does not serve OpsBuddyServices", operation="start", reason=str(error))
+        else:
+            return
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 15.0)

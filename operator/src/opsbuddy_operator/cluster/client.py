@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from http import HTTPStatus
+from importlib.metadata import version
 from typing import Any
 
 import aiohttp
@@ -37,6 +38,7 @@ class KubernetesApi:
     """Implements Api. `may_write` is asked before each write: a replica that does not lead, or no longer does, writes nothing."""
 
     def __init__(self, client: ApiClient, timeout: float, may_write: Callable[[], bool] = lambda: True) -> None:
+        client.user_agent = f"opsbuddy-operator/{version('opsbuddy-operator')}"
         self._client = DynamicClient(client)  # type: ignore[no-untyped-call]
         self._timeout = timeout
         self._resources = {kind: _resource(self._client, kind) for kind in KINDS.values()}
@@ -123,11 +125,8 @@ def translate(status: int, body: str | bytes | None, headers: Any) -> ApiError:
         answer = {}
     message = answer.get("message") or f"the API server answered {status}"
     details = answer.get("details") or {}
-    if (
-        status == HTTPStatus.TOO_MANY_REQUESTS
-        or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        or status == HTTPStatus.UNAUTHORIZED
-    ):
+    # 500 is about this one object more often than not: a webhook that does not answer must not stop the others.
+    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.UNAUTHORIZED} or status > HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnavailableError(message, _seconds(headers.get("Retry-After") or details.get("retryAfterSeconds")))
     namespace_gone = status == HTTPStatus.NOT_FOUND and details.get("kind") == "namespaces"
     if namespace_gone or any(cause.get("reason") == "NamespaceTerminating" for cause in details.get("causes") or ()):

@@ -3,22 +3,23 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from opsbuddy_core.logs import get_logger
-from opsbuddy_core.routes import CONFIG_MAP, HASH_ANNOTATION, KEY, RoutingTable, digest
+from opsbuddy_core.routes import CONFIG_MAP, RoutingTable, digest
 from opsbuddy_operator.cluster import kinds
 from opsbuddy_operator.cluster.api import Api
 from opsbuddy_operator.cluster.store import Store, deleting, pod_ready, uid_of
 from opsbuddy_operator.decide.routing import table
-from opsbuddy_operator.manifests.identity import Identity
-from opsbuddy_operator.models import MANAGED_BY, Event, Gateway, Key, Object, Subject
+from opsbuddy_operator.models import Event, Gateway, Key, Object, Subject, ref
+from opsbuddy_operator.reconcile import config_map
 from opsbuddy_operator.reconcile.gateways import GatewayProbe
 
-DEBOUNCE = 0.2
+DEBOUNCE, LONGEST_DEBOUNCE = 0.2, 5.0
 LIMIT = 1_000_000  # bytes; the API server takes no object over 1 MiB, all of it counted
 LONGEST_PAUSE = 15.0
+STRANGER_SECONDS = 10.0  # no event tells that a stranger's object is gone
 log = get_logger("routes")
 
 
@@ -90,43 +91,38 @@ class Routes:
     def pause(self, namespace: str) -> float:
         """Return how long to collect changes before the next pass, in seconds: passes take at most a tenth of the time."""
         known = self._known.get(namespace)
-        return max(DEBOUNCE, 9 * known.cost if known else 0.0)
-
-    def forget(self, namespace: str) -> None:
-        self._known.pop(namespace, None)
-        self._locks.pop(namespace, None)
+        return min(LONGEST_DEBOUNCE, max(DEBOUNCE, 9 * known.cost if known else 0.0))
 
     async def _run(self, namespace: str) -> float | None:
         begun = self._clock()
         services = self._store.services(namespace)
         if not services:
             self._known.pop(namespace, None)
+            self._locks.pop(namespace, None)
             return None
         known = self._known.get(namespace, Routing())
-        before = (known.table_hash, dict(known.served), dict(known.conflicts))
+        before = replace(known, served=dict(known.served), conflicts=dict(known.conflicts))
         live = await self._live(namespace)
-        previous = _parse(live)
-        ready = {
-            s["metadata"]["name"]
-            for s in services
-            if any(map(pod_ready, self._store.pods(namespace, s["metadata"]["name"])))
-        }
-        wanted, known.conflicts = table(services, ready, previous)
+        wanted, known.conflicts = table(services, self._ready(services), config_map.parse(live))
         known.table, known.table_hash = await self._write(namespace, known, wanted, live)
         known.cost = self._clock() - begun
+        if known.table_hash != before.table_hash:
+            known.asked = 0
         look_again = await self._ask(namespace, known)
-        first = namespace not in self._known
+        if namespace in self._known:
+            self._bring_back(services, before, known)
         self._known[namespace] = known
-        if not first and before != (known.table_hash, known.served, dict(known.conflicts)):
-            self._bring_back(services, previous, known)
-        return look_again
+        return STRANGER_SECONDS if known.complaint else look_again
+
+    def _ready(self, services: list[Object]) -> set[str]:
+        names = [(service["metadata"]["namespace"], service["metadata"]["name"]) for service in services]
+        return {name for namespace, name in names if any(map(pod_ready, self._store.pods(namespace, name)))}
 
     async def _live(self, namespace: str) -> Object | None:
         """Return the ConfigMap, ours or not."""
         where = kinds.CONFIG_MAP.ref(namespace, CONFIG_MAP)
-        if (live := self._store.get(where)) or not self._gateways(namespace):
-            return live
-        return await self._api.get(where)
+        live = self._store.get(where)
+        return live if live or not self._gateways(namespace) else await self._api.get(where)
 
     async def _write(
         self, namespace: str, known: Routing, wanted: RoutingTable, live: Object | None
@@ -134,8 +130,10 @@ class Routes:
         """Write the table if it differs; returns the one that is there afterwards, and its hash."""
         gateways = self._gateways(namespace)
         if not gateways:
+            if live is not None:  # the resource that owns it is no Gateway any more
+                await self._api.delete(ref(live), uid_of(live))
             return None, None
-        if live is not None and not _ours(live):
+        if live is not None and not config_map.is_ours(live):
             self._complain(
                 gateways[0],
                 "NameTaken",
@@ -145,14 +143,14 @@ class Routes:
             return None, None
         text = wanted.text()
         if all(gateway["spec"].get("suspend") for gateway in gateways):
-            return _served(live)
+            return config_map.served(live)
         if len(text.encode()) > LIMIT:
             message = f"the routing table has {len(text.encode())} bytes, more than the {LIMIT} that fit: the last one stays; use fewer or shorter routes"
             self._complain(gateways[0], "RoutesTooLarge", message, known)
-            return _served(live)
+            return config_map.served(live)
         known.complaint = None
-        manifest = _manifest(gateways, text)
-        if live is None or _differs(manifest, live):
+        manifest = config_map.manifest(gateways, text)
+        if live is None or config_map.differs(manifest, live):
             self._store.put(await self._api.apply(manifest, force=live is not None))
             log.info(
                 "Routing table written",
@@ -166,30 +164,29 @@ class Routes:
     async def _ask(self, namespace: str, known: Routing) -> float | None:
         """Ask the gateways that do not serve the table yet, as far as is known."""
         pods = {uid_of(pod): (pod, gateway) for gateway, pod in self._gateway_pods(namespace)}
-        late = [uid for uid in pods if known.served.get(uid) != known.table_hash or known.table_hash is None]
+        late = [uid for uid in pods if known.table_hash and known.served.get(uid) != known.table_hash]
         answers = await asyncio.gather(
             *(self._probe.serves(p["status"]["podIP"], g["spec"]["port"]) for p, g in map(pods.__getitem__, late))
         )
         known.served = {uid: serves for uid, serves in known.served.items() if uid in pods} | dict(
             zip(late, answers, strict=True)
         )
-        if known.table_hash is None or all(serves == known.table_hash for serves in known.served.values()):
+        if all(serves == known.table_hash for serves in known.served.values()):
             known.asked = 0
             return None
         known.asked += 1
         return float(min(LONGEST_PAUSE, 1.5 ** min(known.asked - 1, 10)))
 
-    def _bring_back(self, services: list[Object], previous: RoutingTable | None, known: Routing) -> None:
-        """Bring back the resources that this may concern: those whose route changed, and those that wait for it."""
-        before, now = _routes(previous), _routes(known.table)
+    def _bring_back(self, services: list[Object], before: Routing, known: Routing) -> None:
+        """Bring back the resources that this concerns: whose route changed, who waits, and all when the last gateway goes or the first comes."""
+        if (before.table_hash, before.served, before.conflicts) == (known.table_hash, known.served, known.conflicts):
+            return
+        had, has = _routes(before.table), _routes(known.table)
+        everybody = bool(before.served) != bool(known.served)
         for service in services:
-            metadata = service["metadata"]
-            if (
-                before.get(metadata["name"]) != now.get(metadata["name"])
-                or _waits(service)
-                or metadata["name"] in known.conflicts
-            ):
-                self._changed(Key(Subject.SERVICE, metadata["namespace"], metadata["name"]))
+            namespace, name = service["metadata"]["namespace"], service["metadata"]["name"]
+            if everybody or had.get(name) != has.get(name) or name in known.conflicts or _waits(service):
+                self._changed(Key(Subject.SERVICE, namespace, name))
 
     def _gateways(self, namespace: str) -> list[Object]:
         return [s for s in self._store.services(namespace) if s["spec"].get("role") == "Gateway" and not deleting(s)]
@@ -207,43 +204,6 @@ class Routes:
             known.complaint = message
             log.error(message, operation="routes", namespace=gateway["metadata"]["namespace"])
             self._warn(gateway, Event("Warning", reason, message))
-
-
-def _manifest(gateways: list[Object], text: str) -> Object:
-    first = Identity.of(gateways[0])
-    owners = [
-        Identity.of(gateway).owner | {"controller": False} for gateway in gateways
-    ]  # it goes when the last of them goes
-    metadata = first.metadata(owned=False, annotations={HASH_ANNOTATION: digest(text)})
-    metadata |= {"name": CONFIG_MAP, "ownerReferences": owners}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {KEY: text}}
-
-
-def _differs(manifest: Object, live: Object) -> bool:
-    wanted, there = manifest["metadata"], live["metadata"]
-    return bool(
-        manifest["data"][KEY] != live.get("data", {}).get(KEY)
-        or wanted["annotations"].items() - (there.get("annotations") or {}).items()
-        or wanted["labels"].items() - (there.get("labels") or {}).items()
-        or {owner["uid"] for owner in wanted["ownerReferences"]}
-        != {owner["uid"] for owner in there.get("ownerReferences") or ()}
-    )
-
-
-def _ours(live: Object) -> bool:
-    label, operator = MANAGED_BY
-    return bool((live["metadata"].get("labels") or {}).get(label) == operator)
-
-
-def _parse(live: Object | None) -> RoutingTable | None:
-    try:
-        return RoutingTable.parse(live["data"][KEY]) if live and _ours(live) else None
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _served(live: Object | None) -> tuple[RoutingTable | None, str | None]:
-    return (parsed, digest(live["data"][KEY])) if live and (parsed := _parse(live)) else (None, None)
 
 
 def _routes(routing: RoutingTable | None) -> dict[str, Any]:

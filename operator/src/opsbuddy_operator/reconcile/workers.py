@@ -38,15 +38,20 @@ class Workers:
             self._ending = False
             self._tasks = {asyncio.create_task(self._work(), name=f"worker {number}") for number in range(self._count)}
 
-    async def stop(self, grace: float = 0.0) -> None:
+    def abort(self) -> None:
+        """End at once; what was being done goes back into the queue."""
+        for task in self._tasks:
+            task.cancel()
+        self._tasks = set()
+
+    async def stop(self, grace: float) -> None:
         """End; work that is being done has `grace` seconds to finish."""
-        tasks, self._tasks, self._ending = self._tasks, set(), True
+        tasks, self._ending = self._tasks, True
         for task in tasks - self._busy:
             task.cancel()
-        if grace and self._busy:
-            await asyncio.wait(self._busy, timeout=grace)
-        for task in tasks:
-            task.cancel()
+        if busy := tasks & self._busy:
+            await asyncio.wait(busy, timeout=grace)
+        self.abort()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _work(self) -> None:

@@ -1,0 +1,132 @@
+"""The parts that do the work, put together: they hear of changes, and act while this replica leads."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from opsbuddy_core.logs import get_logger
+from opsbuddy_operator.cluster.api import ApiError
+from opsbuddy_operator.cluster.client import KubernetesApi
+from opsbuddy_operator.cluster.kinds import LEASE
+from opsbuddy_operator.cluster.store import Store
+from opsbuddy_operator.lease import Lease
+from opsbuddy_operator.models import Event, Object, Subject
+from opsbuddy_operator.queue import Priority, Queue
+from opsbuddy_operator.reconcile.audit import Audit
+from opsbuddy_operator.reconcile.gateways import GatewayProbe
+from opsbuddy_operator.reconcile.news import News
+from opsbuddy_operator.reconcile.references import References
+from opsbuddy_operator.reconcile.routes import Routes
+from opsbuddy_operator.reconcile.service import ServiceReconciler, record
+from opsbuddy_operator.reconcile.workers import Workers
+from opsbuddy_operator.settings import OperatorSettings
+
+GRACE = 10.0  # seconds for work in flight when the process ends
+STUCK = 300.0  # seconds; a piece of work has a time limit of two minutes
+DEAF = 3  # audits in a row that had to repair what the watches did not tell
+log = get_logger("operator")
+
+
+class Engine:
+    """Works while it leads, or always without leader election."""
+
+    def __init__(self, settings: OperatorSettings, api: KubernetesApi, probe: GatewayProbe) -> None:
+        self._settings, self._api = settings, api
+        self.store, self.queue = Store(), Queue()
+        self._lease = Lease(api, LEASE.ref(settings.lease_namespace, settings.lease_name), settings.identity)
+        if settings.leader_election:
+            api.may_write = self._lease.leads
+        self._references = References(api, self.queue.add, settings.reference_seconds)
+        routes = Routes(api, self.store, probe, self.queue.add, self._warn)
+        services = ServiceReconciler(api, self.store, self._references, routes, settings.identity)
+        self.news = News(self.store, self.queue, routes)
+        self._audit = Audit(api, self.store, self.news, settings.namespaces)
+        self._workers = Workers(self.queue, {Subject.SERVICE: services, Subject.ROUTES: routes}, settings.workers)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._while_leading: tuple[asyncio.Task[None], ...] = ()
+        self._fault: str | None = None
+        self.leads = False
+
+    @property
+    def synced(self) -> bool:
+        """Whether all that there is in the cluster is known."""
+        return self._audit.complete
+
+    def start(self) -> None:
+        self._run(self._stay_complete())
+        if self._settings.leader_election:
+            self._run(self._lease.run(self._gained, self._lost))
+        else:
+            self._gained()
+
+    async def stop(self) -> None:
+        """Finish what is in flight, and let go of the Lease."""
+        await self._workers.stop(GRACE)
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._lease.release()
+
+    def trouble(self) -> str | None:
+        """Return why only a restart can help, or None."""
+        if (busy := self.queue.longest_run()) > STUCK:
+            return f"a worker has been busy with one resource for {busy:.0f} s"
+        if self._audit.deaf >= DEAF:
+            return f"the watches did not tell of changes, {self._audit.deaf} audits in a row"
+        return self._fault
+
+    def _gained(self) -> None:
+        self.leads = True
+        if self.synced:
+            self._work()
+
+    def _lost(self) -> None:
+        self.leads = False
+        self._workers.abort()
+        for task in self._while_leading:
+            task.cancel()
+
+    def _work(self) -> None:
+        """Begin to work: everything is looked at once, whatever an earlier leader did."""
+        self.news.tell(self.news.everything(), Priority.BACKGROUND)
+        self._workers.start()
+        self._while_leading = (self._run(self._references.watch()), self._run(self._resync()))
+
+    async def _resync(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.resync_seconds)
+            self.news.tell(self.news.everything(), Priority.BACKGROUND)
+
+    async def _stay_complete(self) -> None:
+        """Wait until the watches have told everything, then see to it that it stays so."""
+        while not self.synced:
+            try:
+                await self._audit.wait_until_complete()
+            except ApiError as error:
+                log.warning("What there is cannot be listed yet", operation="start", reason=str(error))
+                await asyncio.sleep(2.0)
+        log.info("Everything is known", operation="start", objects=len(self.store))
+        if self.leads:
+            self._work()
+        while True:
+            await asyncio.sleep(self._settings.audit_seconds)
+            try:
+                await self._audit.run()
+            except ApiError as error:
+                log.warning("The audit could not be done", operation="audit", reason=str(error))
+
+    def _warn(self, about: Object, event: Event) -> None:
+        self._run(record(self._api, about, event, self._settings.identity))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._ended)
+        self._tasks.add(task)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._fault = f"a part of the operator ended: {type(error).__name__}"
+            log.error("A part of the operator ended", operation="run", exc_info=error)

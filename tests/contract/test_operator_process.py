@@ -1,0 +1,260 @@
+"""The operator as a process: restarts, replicas, rights, and an API server that says no."""
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.contract.apiserver import kubectl
+from tests.contract.cluster import Cluster, gateway, kubelet, session
+from tests.contract.operator_process import OperatorProcess, operator
+from tests.contract.test_operator import SOON, quiet, resource, serve_table, until
+from tests.support.wait import eventually
+
+pytestmark = pytest.mark.contract
+
+
+@pytest.fixture
+async def cluster(apiserver: Path, namespace: str) -> AsyncIterator[Cluster]:
+    async with session(apiserver) as opened:
+        yield Cluster(opened, namespace)
+
+
+def alone(cluster: Cluster) -> dict[str, str]:
+    """Settings of an operator that serves this namespace only."""
+    return {"WATCH_NAMESPACES": cluster.namespace, "POD_NAMESPACE": cluster.namespace}
+
+
+async def test_a_restart_writes_nothing(apiserver, cluster, tmp_path):
+    async with gateway() as door, kubelet(cluster):
+        with operator(apiserver, tmp_path, **alone(cluster)) as process:
+            await process.ready()
+            await cluster.apply(resource("gateway", role="Gateway", port=door.port))
+            for number in range(5):
+                await cluster.apply(
+                    resource(f"s-{number}", route={"prefix": f"/api/{number}"}, storage={"size": "1Gi"})
+                )
+
+            async def serve():
+                await serve_table(cluster, door)
+                return [await until(cluster, f"s-{number}", within=0) for number in range(5)]
+
+            await eventually(serve, within=40, every=0.3)
+            await quiet(cluster, process)
+            assert process.end() == 0
+            before = await cluster.versions()
+            process.start()
+            await process.ready()
+
+            async def leads():
+                return process.status()["leads"]
+
+            await eventually(leads, within=SOON)
+            _, after, _ = await quiet(cluster, process, 4)
+            assert process.writes() == {}
+            assert after == before
+
+
+async def test_killed_at_any_moment_it_goes_on_where_it_was(apiserver, cluster, tmp_path):
+    with operator(apiserver, tmp_path, LEADER_ELECTION="false", **alone(cluster)) as process:
+        await process.ready()
+        for number in range(12):
+            await cluster.apply(resource(f"s-{number}", config={"environment": {"A": "1"}}))
+        for wave in range(3):
+
+            async def begun(least: int = 3 * wave):
+                return len(await cluster.list("deployments")) > least
+
+            await eventually(begun, within=SOON, every=0.01)
+            process.end(signal.SIGKILL)
+            process.start()
+
+        async def complete():
+            counts = [
+                len(await cluster.list(plural, "opsbuddy.dev/service"))
+                for plural in ("deployments", "services", "configmaps")
+            ]
+            assert counts == [12, 12, 12]
+            return [await until(cluster, f"s-{number}", "Progressing", within=0) for number in range(12)]
+
+        await eventually(complete, within=40)
+
+
+async def test_of_two_replicas_one_writes_and_the_other_takes_over(apiserver, cluster, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    with (
+        operator(apiserver, tmp_path / "a", POD_NAME="a", **alone(cluster)) as one,
+        operator(apiserver, tmp_path / "b", POD_NAME="b", **alone(cluster)) as other,
+    ):
+        await one.ready()
+        await other.ready()
+
+        async def leaders() -> list[OperatorProcess]:
+            return [p for p in (one, other) if p.process and p.process.poll() is None and p.status()["leads"]]
+
+        async def one_leads():
+            found = await leaders()
+            assert len(found) == 1
+            return found[0]
+
+        leader = await eventually(one_leads, within=SOON)
+        standby = other if leader is one else one
+        await cluster.apply(resource("first"))
+        await until(cluster, "first", "Progressing")
+        assert standby.writes() == {}
+        assert (
+            standby.status()["resources"]["False"] + standby.status()["resources"]["Unknown"] == 1
+        )  # it knows all the same
+
+        assert leader.end() == 0
+        begun = asyncio.get_running_loop().time()
+        await cluster.apply(resource("second"))
+        await until(cluster, "second", "Progressing")
+        assert asyncio.get_running_loop().time() - begun < 10, "a Lease that was let go is free at once"
+
+        leader.start()
+        await leader.ready()
+        assert await leaders() == [standby]
+        standby.end(signal.SIGKILL)
+        begun = asyncio.get_running_loop().time()
+        await cluster.apply(resource("third"))
+        await until(cluster, "third", "Progressing", within=40)
+        assert asyncio.get_running_loop().time() - begun < 30
+        assert leader.metric("opsbuddy_operator_leader") == 1
+        assert not leader.records("ERROR")
+
+
+async def test_a_leader_that_cannot_renew_stops_to_write(apiserver, cluster, tmp_path):
+    with operator(apiserver, tmp_path, **alone(cluster)) as process:
+        await process.ready()
+        await cluster.apply(resource("first"))
+        await until(cluster, "first", "Progressing")
+        lease = await cluster.get("leases", "opsbuddy-operator")
+        somebody = {
+            "holderIdentity": "somebody-else",
+            "renewTime": lease["spec"]["renewTime"],
+            "leaseDurationSeconds": 15,
+        }
+        await cluster.patch("leases", "opsbuddy-operator", {"spec": somebody})
+
+        async def follows():
+            return not process.status()["leads"]
+
+        await eventually(follows, within=SOON)
+        before = process.writes()
+        await cluster.apply(resource("second"))
+        await asyncio.sleep(3)
+        assert process.writes() == before
+        await until(cluster, "second", "Progressing", within=40)  # somebody else never renews
+
+
+RIGHTS = [
+    (["opsbuddy.dev"], ["opsbuddyservices"], ["get", "list", "watch"]),
+    (["opsbuddy.dev"], ["opsbuddyservices/status"], ["patch"]),
+    (["apps"], ["deployments"], ["get", "list", "watch", "create", "patch", "delete"]),
+    (
+        [""],
+        ["services", "serviceaccounts", "configmaps", "persistentvolumeclaims"],
+        ["get", "list", "watch", "create", "patch", "delete"],
+    ),
+    (["autoscaling"], ["horizontalpodautoscalers"], ["get", "list", "watch", "create", "patch", "delete"]),
+    (["policy"], ["poddisruptionbudgets"], ["get", "list", "watch", "create", "patch", "delete"]),
+    (["networking.k8s.io"], ["networkpolicies", "ingresses"], ["get", "list", "watch", "create", "patch", "delete"]),
+    (["rbac.authorization.k8s.io"], ["roles", "rolebindings"], ["get", "list", "watch", "create", "patch", "delete"]),
+    ([""], ["pods"], ["get", "list", "watch"]),
+    ([""], ["secrets"], ["get"]),
+    (["events.k8s.io"], ["events"], ["create"]),
+    (["coordination.k8s.io"], ["leases"], ["get", "create", "update"]),
+    # What a gateway may, the operator has to be able to give it.
+    (["discovery.k8s.io"], ["endpointslices"], ["get", "list", "watch"]),
+]
+
+
+def restricted(kubeconfig: Path, namespace: str, folder: Path) -> Path:
+    """Return a kubeconfig of a service account that may do nothing but RIGHTS, in one namespace."""
+    metadata = {"name": "operator", "namespace": namespace}
+    rules = [{"apiGroups": groups, "resources": kinds, "verbs": verbs} for groups, kinds, verbs in RIGHTS]
+    subject = {"kind": "ServiceAccount", "name": "operator", "namespace": namespace}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operator"}
+    rbac = "rbac.authorization.k8s.io/v1"
+    documents = [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        {"apiVersion": rbac, "kind": "Role", "metadata": metadata, "rules": rules},
+        {"apiVersion": rbac, "kind": "RoleBinding", "metadata": metadata, "subjects": [subject], "roleRef": role},
+    ]
+    kubectl(kubeconfig, "apply", "-f", "-", document=documents)
+    token = kubectl(kubeconfig, "create", "token", "operator", "-n", namespace).strip()
+    config = yaml.safe_load(kubeconfig.read_text())
+    config["users"][0]["user"] = {"token": token}
+    path = folder / "kubeconfig"
+    path.write_text(json.dumps(config))
+    return path
+
+
+async def test_a_role_in_one_namespace_is_enough(apiserver, cluster, tmp_path):
+    kubeconfig = restricted(apiserver, cluster.namespace, tmp_path)
+    with operator(kubeconfig, tmp_path, **alone(cluster)) as process:
+        await process.ready()
+        async with gateway() as door, kubelet(cluster):
+            body = {
+                "route": {"prefix": "/api/web"},
+                "secrets": [{"name": "db"}],
+                "config": {"environment": {"A": "1"}},
+                "disruptionBudget": {"minAvailable": 1},
+                "networkPolicy": {},
+                "ingress": {"host": "web.example.com"},
+                "autoscaling": {"maxReplicas": 2, "cpu": {}},
+                "resources": {"requests": {"cpu": "1"}},
+            }
+            await cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}, "data": {}})
+            await cluster.apply(resource("gateway", role="Gateway", port=door.port))
+            await cluster.apply(resource("web", **body))
+            await cluster.apply(resource("disk", storage={"size": "1Gi"}))
+
+            async def serve():
+                await serve_table(cluster, door)
+                return [await until(cluster, name, within=0) for name in ("web", "gateway", "disk")]
+
+            await eventually(serve, within=40)
+            await cluster.apply(resource("web"))
+            await quiet(cluster, process)
+    assert "forbidden" not in process.log.read_text().lower()
+    assert not process.records("ERROR")
+    assert not process.records("TEXT")
+
+
+async def test_other_namespaces_are_left_alone(apiserver, cluster, tmp_path):
+    elsewhere = f"{cluster.namespace}-u"
+    kubectl(apiserver, "create", "namespace", elsewhere)
+    kubectl(apiserver, "apply", "-n", elsewhere, "-f", "-", document=resource())
+    with operator(apiserver, tmp_path, LEADER_ELECTION="false", **alone(cluster)) as process:
+        await process.ready()
+        await cluster.apply(resource())
+        await until(cluster, "web", "Progressing")
+        other = Cluster(cluster._session, elsewhere)
+        assert not await other.list("deployments")
+        assert "status" not in await other.get("obs", "web")
+    await cluster._session.delete(f"api/v1/namespaces/{elsewhere}")
+
+
+async def test_it_waits_for_the_crd_and_says_so(apiserver, cluster, tmp_path):
+    """The server has the CRD already, so the rights to see it come late instead: the same wait."""
+    kubeconfig = restricted(apiserver, cluster.namespace, tmp_path)
+    kubectl(apiserver, "delete", "rolebinding", "operator", "-n", cluster.namespace)
+    with operator(kubeconfig, tmp_path, **alone(cluster)) as process:
+
+        async def waits():
+            return any("does not serve" in record["message"] for record in process.records("WARNING"))
+
+        await eventually(waits, within=30)
+        assert process.get("/health/live")[0] == 200
+        assert process.get("/health/ready")[0] == 503
+        restricted(apiserver, cluster.namespace, tmp_path)
+        await process.ready()
+        await cluster.apply(resource())
+        await until(cluster, "web", "Progressing")
