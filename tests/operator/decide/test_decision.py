@@ -5,7 +5,7 @@ import pytest
 from opsbuddy_operator.decide.decision import decide
 from opsbuddy_operator.decide.desired import desired
 from opsbuddy_operator.decide.ownership import is_leaving, is_ours
-from opsbuddy_operator.models import Decision, Observed, Ref, ref
+from opsbuddy_operator.models import FIELD_MANAGER, Decision, Observed, Ref, ref
 from tests.operator.objects import NAMESPACE, alive, applied, changed, child, managed, resource, with_child
 
 AUTOSCALING = {"minReplicas": 2, "maxReplicas": 4, "cpu": {}}
@@ -76,6 +76,13 @@ def test_what_the_spec_no_longer_asks_for_is_deleted_but_never_a_claim():
         "ConfigMap",
         "NetworkPolicy",
     ]
+
+
+def test_a_claim_of_another_name_that_is_ours_is_not_deleted_either():
+    observed = applied(Observed(resource(storage={"size": "1Gi", "onDelete": "Delete"})))
+    claim = child(observed, "PersistentVolumeClaim")
+    renamed = {**claim, "metadata": {**claim["metadata"], "name": "web-before"}}
+    assert decide(replace(observed, children=(*observed.children, renamed))).delete == ()
 
 
 def test_an_object_that_only_carries_our_labels_is_not_deleted():
@@ -273,17 +280,17 @@ class TestOwnership:
 class TestPorts:
     """Server-side apply keys ports by number: an entry of ours goes by itself, a foreign one of our name does not."""
 
-    def other(self, observed, kind, fields):
-        return with_child(observed, managed(child(observed, kind), fields, "kubectl-edit", "Update"))
+    def other(self, observed, kind, fields, manager="kubectl-edit"):
+        return with_child(observed, managed(child(observed, kind), fields, manager, "Update"))
 
-    def edited(self, kind, port):
+    def edited(self, kind, port, manager="kubectl-edit"):
         """Somebody changed the number of our port by hand."""
         observed = applied(Observed(resource()))
         live = child(observed, kind)
         if kind == "Service":
             spec = {**live["spec"], "ports": [{**live["spec"]["ports"][0], "port": port}]}
             fields = {"f:spec": {"f:ports": {f'k:{{"port":{port},"protocol":"TCP"}}': {"f:port": {}}}}}
-            return self.other(with_child(observed, {**live, "spec": spec}), kind, fields)
+            return self.other(with_child(observed, {**live, "spec": spec}), kind, fields, manager)
         pod = live["spec"]["template"]["spec"]
         ports = [{**pod["containers"][0]["ports"][0], "containerPort": port}]
         template = {
@@ -298,6 +305,10 @@ class TestPorts:
         decision = decide(changed(applied(Observed(resource())), port=9001))
         assert decision.repair == ()
         assert kinds(decision.apply) == ["Service", "Deployment"]
+
+    def test_an_entry_from_an_earlier_repair_counts_as_foreign(self):
+        """It was written by a patch, not applied: server-side apply leaves it."""
+        assert decide(self.edited("Service", 9999, FIELD_MANAGER)).repair != ()
 
     def test_a_foreign_entry_of_our_name_in_the_service_is_replaced(self):
         (patch,) = decide(self.edited("Service", 9999)).repair

@@ -65,6 +65,14 @@ def autoscaler(status: str, since: str) -> Observed:
     return with_child(before, hpa)
 
 
+def scaling_up() -> Observed:
+    """The autoscaler has just asked for four pods instead of two; two of them are there."""
+    before = settled(resource(**AUTOSCALED))
+    deployment = child(before, "Deployment")
+    status = deployment_status(2, availableReplicas=2)
+    return with_child(before, {**deployment, "spec": {**deployment["spec"], "replicas": 4}, "status": status})
+
+
 def refused(kind: str, words: str, **spec: Any) -> Observed:
     before = changed(settled(resource(storage={"size": "1Gi"})), **spec)
     return replace(before, failures={ref(child(before, kind)): words})
@@ -101,6 +109,11 @@ SENTENCES: dict[str, tuple[Callable[[], Observed], dict[str, str], list[str]]] =
         lambda: rolling(updatedReplicas=1, replicas=3, conditions=[]),
         {"Ready": "False/RollingOut", "Progressing": "True/RollingOut", "Available": "True/AllReady"},
         ["1 of 2 pods have the newest version"],
+    ),
+    "pods that are too many are on their way out": (
+        lambda: rolling(replicas=3, updatedReplicas=3),
+        {"Ready": "False/RollingOut", "Progressing": "True/RollingOut", "Available": "True/AllReady"},
+        [],
     ),
     "a rollout whose new pod crashes says so before its deadline": (
         lambda: replace(rolling(updatedReplicas=1, replicas=3, conditions=[]), pods=(CRASHING,)),
@@ -148,7 +161,7 @@ SENTENCES: dict[str, tuple[Callable[[], Observed], dict[str, str], list[str]]] =
         [],
     ),
     "more pods on their way by the autoscaler's will is no rollout": (
-        lambda: settled(resource(**AUTOSCALED), replicas=4, updatedReplicas=4, readyReplicas=2, availableReplicas=2),
+        scaling_up,
         {"Ready": "True/AllReady", "Available": "True/AllReady", "Progressing": "False/RolledOut"},
         [],
     ),
@@ -385,6 +398,14 @@ class TestEvents:
     def test_suspended_and_resumed(self, before):
         observed = changed(settled(resource(suspend=before)), suspend=not before)
         assert self.told(observed) == [("Normal", "Resumed" if before else "Suspended")]
+
+    def test_a_service_that_recovers(self):
+        missing = replace(settled(resource(secrets=[{"name": "db"}])), references={DB: None})
+        failed = replace(missing, resource=with_status(missing.resource, judge(missing, NOW).status))
+        assert self.told(replace(failed, references={DB: None}, pods=())) == []
+        mended = replace(failed, references={DB: "hash"})
+        mended = replace(mended, children=applied(mended).children)
+        assert self.told(mended) == [("Normal", "AllReady"), ("Normal", "RolledOut")]
 
     def test_a_missing_reference(self):
         observed = replace(settled(resource(secrets=[{"name": "db"}])), references={DB: None})

@@ -24,11 +24,11 @@ _WARNING = frozenset(
 
 
 def events(previous: Mapping[ConditionType, Condition], conditions: Sequence[Condition]) -> tuple[Event, ...]:
-    """Return one Event for each reason that is new; Ready only repeats the others."""
+    """Return one Event for each reason that is new, however many conditions have it."""
     told: dict[str, Event] = {}
     for condition in conditions:
         before = previous.get(ConditionType(condition.type))
-        if condition.type == ConditionType.READY or (before and _same(before, condition)):
+        if before and _same(before, condition):
             continue
         if condition.reason in _WARNING:
             told.setdefault(condition.reason, Event("Warning", condition.reason, condition.message))
