@@ -2,8 +2,8 @@
 #
 #   docker build --build-arg PACKAGE=services/gateway -t opsbuddy-gateway:0.1.0 .
 #
-# Every image shares the layer of core's dependencies; the next one holds what its package adds. Third-party packages are those of requirements.lock,
-# their hashes verified, and only those that the package asks for. Nothing here needs BuildKit.
+# Every image shares the layer of core's dependencies; the next one holds the package's own, the last and smallest the source. Third-party packages are
+# those of requirements.lock, their hashes verified, and only those that the package asks for. Nothing here needs BuildKit.
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS base
@@ -23,20 +23,22 @@ FROM base AS package
 ARG PACKAGE
 COPY ${PACKAGE}/pyproject.toml ${PACKAGE}/
 RUN python3 -c "$THIRD_PARTY" core "${PACKAGE}" >wanted && uv pip install --quiet --constraint requirements.lock --requirement wanted \
- && sed -n 's/^\([^ ]*==[^ ]*\) .*/\1/p' requirements.lock >locked && ! uv pip freeze | grep -vxF -f locked
+ && sed -n 's/^\([^ ]*==[^ ]*\) .*/\1/p' requirements.lock >locked && ! uv pip freeze | grep -vxF -f locked \
+ && /opt/opsbuddy/bin/python -m compileall -q /opt/opsbuddy/lib \
+ && mkdir /opt/own && cd /opt/opsbuddy && find . ! -type d | sort | comm -13 /opt/shared - | tar -c -T - | tar -x -C /opt/own
 COPY core/ core/
 COPY ${PACKAGE}/ ${PACKAGE}/
 RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels ./core "./${PACKAGE}" \
- && uv pip install --quiet --no-deps /wheels/*.whl \
- && /opt/opsbuddy/bin/python -m compileall -q /opt/opsbuddy/lib \
- && ln -s "opsbuddy-${PACKAGE##*/}" /opt/opsbuddy/bin/serve && test -x /opt/opsbuddy/bin/serve \
- && mkdir /opt/own && cd /opt/opsbuddy && find . ! -type d | sort | comm -13 /opt/shared - | tar -c -T - | tar -x -C /opt/own
+ && uv pip install --quiet --no-deps --prefix /opt/source --python /opt/opsbuddy/bin/python /wheels/*.whl \
+ && /opt/opsbuddy/bin/python -m compileall -q -s /opt/source -p /opt/opsbuddy /opt/source/lib \
+ && test -x "/opt/source/bin/opsbuddy-${PACKAGE##*/}" && ln -s "opsbuddy-${PACKAGE##*/}" /opt/source/bin/serve
 
 FROM ${BASE} AS runtime
 RUN groupadd --gid 1000 opsbuddy && useradd --uid 1000 --gid 1000 --home-dir /data --no-create-home opsbuddy && install -d -o 1000 -g 1000 /data
 ENV PATH=/opt/opsbuddy/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 COPY --from=base /opt/opsbuddy /opt/opsbuddy
 COPY --from=package /opt/own /opt/opsbuddy
+COPY --from=package /opt/source /opt/opsbuddy
 WORKDIR /data
 USER 1000:1000
 # the package's console script, opsbuddy-<name>

@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 MEMBERS := core operator services/gateway services/file-service services/utility-service services/analytics-service services/timeseries-service services/ui-service
 INSTALLED := $(VENV)/.installed
-FAST := not contract and not influxdb and not browser and not e2e and not demo
+FAST := not contract and not influxdb and not postgres and not browser and not e2e and not demo
 
 ##@ Run
 demo: $(INSTALLED) ## The whole platform as local processes; the UI on http://localhost:3000 (Ctrl-C ends it)
-	@$(BIN)/python -m tests.demo
-up: $(INSTALLED) ## A kind cluster with the platform installed by Helm
-	@tests/cluster/install.sh
+	@$(BIN)/python -m demo
+up: ## A kind cluster with the images of the platform in it
+	@tests/cluster/up.sh
+	@tests/cluster/images.sh >/dev/null
 down: ## Remove the cluster and every trace of it
 	@tests/cluster/down.sh
 
@@ -22,10 +23,10 @@ install: $(INSTALLED) ## The virtual environment with everything in it
 check: $(INSTALLED) ## What a developer runs all day, under a minute: lint, types, import contracts, generated files, fast tests
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy --no-error-summary core/src operator/src services/*/src
+	@$(BIN)/mypy --no-error-summary core/src operator/src services/*/src demo
 	@$(BIN)/lint-imports --no-logo 2>&1 | tail -n 3
 	@$(BIN)/python -m tests.generated check
-	@$(BIN)/pytest -q -m "$(FAST)"
+	@$(BIN)/pytest -q -m "$(FAST)" $(PYTEST_ARGUMENTS)
 test: $(INSTALLED) ## Every test; installs what it needs and says what it does
 	@tests/run.sh
 format: $(INSTALLED) ## Format and mend what can be mended
@@ -36,10 +37,6 @@ lock: $(VENV)/bin/uv ## Resolve dependencies anew into requirements.lock
 	@flock $(VENV)/.make.lock $(BIN)/uv lock --quiet
 	@flock $(VENV)/.make.lock $(BIN)/uv export --quiet --all-packages --no-emit-workspace --no-annotate --no-header --frozen --output-file requirements.lock
 	@$(MAKE) --no-print-directory install
-bench: $(INSTALLED) ## Measure against a baseline in the same run (bench-gateway, bench-operator for one of them)
-	@$(BIN)/python -m tests.bench
-bench-%: $(INSTALLED)
-	@$(BIN)/python -m tests.bench $*
 clean: ## Remove the virtual environment, caches and the demo's data
 	@rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis tests/.artifacts
 
@@ -59,4 +56,4 @@ $(INSTALLED): $(VENV)/bin/uv requirements.lock pyproject.toml $(MEMBERS:=/pyproj
 	@flock $(VENV)/.make.lock $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
 	@touch $@
 
-.PHONY: demo up down install check test format generate lock bench clean help
+.PHONY: demo up down install check test format generate lock clean help

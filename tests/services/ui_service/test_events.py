@@ -43,7 +43,7 @@ async def read(events: AsyncIterator[bytes]) -> dict[str, Any]:
 async def test_an_open_page_is_told_at_once_and_again_when_something_changed(
     streams: Streams, gateway: FakeGateway
 ) -> None:
-    events = streams.events()
+    events = streams.events("home")
     first = await read(events)
     assert "All six services are healthy." in first["html"]
     gateway.put(down("file-service"))
@@ -57,7 +57,7 @@ async def test_an_open_page_is_told_at_once_and_again_when_something_changed(
 
 
 async def test_the_same_state_is_not_sent_twice_but_the_page_hears_that_it_still_holds(streams: Streams) -> None:
-    events = streams.events()
+    events = streams.events("home")
     assert (await read(events))["html"]
 
     async def quiet() -> bool:
@@ -70,7 +70,7 @@ async def test_the_same_state_is_not_sent_twice_but_the_page_hears_that_it_still
 
 
 async def test_streams_end_when_the_process_is_asked_to(streams: Streams, health: Health) -> None:
-    events = streams.events()
+    events = streams.events("home")
     await read(events)
     health.draining = True
     async with asyncio.timeout(3):
@@ -82,7 +82,7 @@ async def test_streams_end_when_the_process_is_asked_to(streams: Streams, health
 
 async def test_no_more_streams_are_open_than_allowed_and_a_closed_one_makes_room(streams: Streams) -> None:
     streams.admit()
-    events = streams.events()
+    events = streams.events("home")
     await read(events)
     with pytest.raises(UnavailableError):
         streams.admit()

@@ -40,10 +40,21 @@ async def test_home_says_what_to_do_when_the_gateway_is_gone_and_is_live_again_w
     assert page.status_code == 200
     assert f"The gateway at {gateway.url} cannot be reached: connection refused." in page.text
     assert "kubectl -n opsbuddy logs deploy/gateway --tail=50" in page.text
-    assert page.text.count("Not heard</span>") >= 6
-    assert "Healthy</span>" not in page.text
+    assert page.text.count("Healthy</span>") == 2  # the UI itself, in its row and its card
+    assert 'data-heard="no"' in page.text
     await gateway.start()
     await summary("All six services are healthy.")
+
+
+async def test_system_shows_every_service_in_detail(
+    http: httpx2.AsyncClient, gateway: FakeGateway, summary: Summary
+) -> None:
+    gateway.put(down("file-service"))
+    await summary("file-service is down")
+    page = (await http.get("/system")).text
+    assert page.count('<section class="service"') == 6
+    assert "10.244.2.1:8001</code> unhealthy" in page
+    assert '<a href="/system" aria-current="page">' in page
 
 
 async def test_a_name_with_markup_is_shown_not_run(

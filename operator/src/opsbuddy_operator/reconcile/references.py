@@ -16,6 +16,7 @@ from opsbuddy_operator.cluster.api import Api, ApiError, RefusedError
 from opsbuddy_operator.models import Key, Object, Ref
 
 READS_PER_SECOND = 20.0
+NEVER = float("-inf")
 log = get_logger("references")
 
 
@@ -25,7 +26,7 @@ class Known:
 
     digest: str | None = None
     version: str | None = None
-    read: float = float("-inf")
+    read: float = NEVER
     users: set[Key] = field(default_factory=set)
 
 
@@ -70,27 +71,31 @@ class References:
             await asyncio.sleep(max(0.05, self._period - (self._clock() - begun)))
 
     async def _look(self, where: Ref) -> None:
-        known = self._known[where]
-        before = known.digest
         try:
             await self._read(where)
         except ApiError as error:
             log.warning(
-                "A reference could not be read", operation="read", kind=where.kind, name=where.name, reason=str(error)
+                "A reference could not be read",
+                operation="read",
+                kind=where.kind,
+                name=where.name,
+                namespace=where.namespace,
+                reason=str(error),
             )
-            return
-        if known.digest != before:
-            for key in sorted(known.users):
-                self._changed(key)
 
     async def _read(self, where: Ref) -> None:
+        """Read one; whoever does, all who use it are brought back when it changed."""
         obj = await self._api.get(where)
         if (known := self._known.get(where)) is None:
             return
+        first, before = known.read == NEVER, known.digest
         version = obj["metadata"]["resourceVersion"] if obj else None
         if version is None or version != known.version:
             known.digest = digest(obj) if obj else None
         known.version, known.read = version, self._clock()
+        if not first and known.digest != before:
+            for key in sorted(known.users):
+                self._changed(key)
 
     def _use(self, key: Key, wanted: frozenset[Ref]) -> None:
         before = self._used.pop(key, frozenset())

@@ -6,7 +6,9 @@ from opsbuddy_ui_service.figures import enumeration, milliseconds, percent
 from opsbuddy_ui_service.models import MINUTES, Endpoint, Judgement, ServiceStatus, State
 
 TOO_MANY_ERRORS = 0.05
+TOO_SLOW_MS = 1000  # the gateway marks a minute as slow by the same measure
 ENOUGH_REQUESTS = 20
+NOT_READY = {"unhealthy": "its health check fails", "set_aside": "set aside after failed requests"}
 
 
 def judge(service: ServiceStatus, now: datetime) -> Judgement:
@@ -22,52 +24,44 @@ def judge(service: ServiceStatus, now: datetime) -> Judgement:
 
 def _unknown(service: ServiceStatus) -> Judgement:
     if service.endpoints or service.prefix:
-        reason = service.reason or "The gateway has not had an answer to a health check yet."
+        reason = _sentence(service.reason or "the gateway has not had an answer to a health check yet")
         return Judgement(State.NOT_HEARD, service.since, "has not been heard from", reason)
-    reason = service.reason or "It has had no ready pod yet, or it is not deployed."
+    reason = _sentence(service.reason or "it has had no ready pod yet, or it is not deployed")
     return Judgement(State.NOT_HEARD, service.since, "is not known to the gateway", reason)
 
 
 def _down(service: ServiceStatus) -> Judgement:
-    failing = [endpoint for endpoint in service.endpoints if not endpoint.healthy]
-    if failing and len(failing) == len(service.endpoints):
-        many = f"None of its {len(failing)} pods passes its" if len(failing) > 1 else "Its only pod does not pass the"
-        reason = service.reason or f"{many} health check: {_named(failing)}."
-        headline = "has no ready pod"
-    elif failing:
-        reason = service.reason or f"{_named(failing)} does not pass the health check."
-        headline = "does not work"
+    failing = _failing(service)
+    if service.reason and service.endpoints:
+        headline, reason = "has no ready pod", f"{_named(failing or service.endpoints)}: {service.reason}"
+    elif service.endpoints:
+        headline, reason = "has no ready pod", f"not ready: {_named(failing, why=True)}"
     else:
-        reason = service.reason or "There is no pod that could answer."
-        headline = "has no pod"
+        headline, reason = "has no pod", service.reason or "there is no pod that could answer"
+    reason = _sentence(reason)
     if service.breaker == "open":
         reason += " The gateway holds requests back from it: its circuit breaker is open."
     return Judgement(State.DOWN, service.since, headline, reason)
 
 
 def _up(service: ServiceStatus, now: datetime) -> Judgement:
-    failing = [endpoint for endpoint in service.endpoints if not endpoint.healthy]
     began = _trouble_began(service, now)
-    if failing:
+    if failing := _failing(service):
         ready = len(service.endpoints) - len(failing)
         headline = f"has {ready} of {len(service.endpoints)} pods ready"
-        return Judgement(
-            State.DEGRADED, began, headline, service.reason or f"Not passing the health check: {_named(failing)}."
-        )
-    if (service.error_rate or 0) >= TOO_MANY_ERRORS and (service.requests or 0) >= ENOUGH_REQUESTS:
+        return Judgement(State.DEGRADED, began, headline, _sentence(f"not ready: {_named(failing, why=True)}"))
+    enough = (service.requests or 0) >= ENOUGH_REQUESTS
+    if enough and (service.error_rate or 0) >= TOO_MANY_ERRORS:
         headline = f"fails {percent(service.error_rate)} of its requests"
-        return Judgement(
-            State.DEGRADED, began, headline, f"Of the last {service.requests:,} requests through the gateway."
-        )
+        return Judgement(State.DEGRADED, began, headline, f"Of the last {service.requests:,} through the gateway.")
+    if enough and (service.p95_ms or 0) > TOO_SLOW_MS:
+        headline = f"answers in {milliseconds(service.p95_ms)} (p95)"
+        return Judgement(State.SLOW, began, headline, f"Of the last {service.requests:,} requests through the gateway.")
     if service.history[-1] == "slow":
-        headline = f"answers in {milliseconds(service.p95_ms)} (p95)" if service.p95_ms else "answers slowly"
         slow = service.history.count("slow")
-        reason = (
-            f"It was slow in {slow} of the last {MINUTES} minutes."
-            if slow > 1
-            else "It has been slow for this minute only."
-        )
-        return Judgement(State.SLOW, began, headline, service.reason or reason)
+        often = f"in {slow} of the last {MINUTES} minutes" if slow > 1 else "in this minute"
+        reason = f"Its health check took longer than {milliseconds(TOO_SLOW_MS)} {often}."
+        return Judgement(State.SLOW, began, "answers slowly", reason)
     return Judgement(State.HEALTHY, service.since, "is healthy", "")
 
 
@@ -81,8 +75,16 @@ def _trouble_began(service: ServiceStatus, now: datetime) -> datetime | None:
     return now.replace(second=0, microsecond=0) - timedelta(minutes=run - 1) if 0 < run < MINUTES else None
 
 
-def _named(endpoints: list[Endpoint]) -> str:
-    shown = [f"{e.address} ({e.reason})" if e.reason else e.address for e in endpoints[:3]]
+def _failing(service: ServiceStatus) -> tuple[Endpoint, ...]:
+    return tuple(endpoint for endpoint in service.endpoints if endpoint.state in NOT_READY)
+
+
+def _named(endpoints: tuple[Endpoint, ...], *, why: bool = False) -> str:
+    shown = [f"{e.address} ({NOT_READY[e.state]})" if why else e.address for e in endpoints[:3]]
     if len(endpoints) > len(shown):
         shown.append(f"{len(endpoints) - len(shown)} more")
     return enumeration(shown)
+
+
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:] + ("" if words.endswith(".") else ".")

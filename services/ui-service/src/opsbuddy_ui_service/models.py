@@ -24,11 +24,19 @@ class Endpoint(BaseModel):
 
     address: str
     state: str = "unknown"
-    reason: str | None = None
 
     @property
     def healthy(self) -> bool:
         return self.state == "healthy"
+
+    @property
+    def tone(self) -> Tone:
+        tones: dict[str, Tone] = {"healthy": "ok", "set_aside": "warn", "unhealthy": "bad"}
+        return tones.get(self.state, "stale")
+
+    @property
+    def word(self) -> str:
+        return self.state.replace("_", " ")
 
 
 class ServiceStatus(BaseModel):

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from importlib.metadata import version
+from typing import Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -10,6 +11,7 @@ from opsbuddy_ui_service.models import View
 from opsbuddy_ui_service.monitor import News
 from opsbuddy_ui_service.settings import UiSettings
 
+Page = Literal["home", "system"]
 MINUTE, HOUR, DAY = 60, 3600, 86400
 GRACE = 3.0  # seconds that an event may be late on its way before an open page calls itself old
 
@@ -34,16 +36,19 @@ class Rendering:
             stale_after=round((settings.stale_after + GRACE) * 1000),
         )
         self._environment.filters.update(iso=iso, clock=clock, ago=ago)
-        self._latest: tuple[int, str] = (0, "")
+        self._latest: dict[Page, tuple[int, str]] = {}
 
-    def home(self, view: View) -> str:
-        return self._environment.get_template("home.html").render(view=view, page="home")
+    def page(self, name: Page, view: View) -> str:
+        """Return a page as a whole."""
+        return self._environment.get_template(f"{name}.html").render(view=view, page=name)
 
-    def state(self, news: News) -> str:
-        """Return the part of Home that changes; the same text for every open page."""
-        if self._latest[0] != news.number:
-            self._latest = (news.number, self._environment.get_template("_state.html").render(view=news.view))
-        return self._latest[1]
+    def state(self, name: Page, news: News) -> str:
+        """Return the part of a page that changes; the same text for everyone who has it open."""
+        number, html = self._latest.get(name, (0, ""))
+        if number != news.number:
+            html = self._environment.get_template(f"_{name}.html").render(view=news.view)
+            self._latest[name] = (news.number, html)
+        return html
 
     def favicon(self, view: View) -> str:
         return self._assets.url(f"icons/{view.tone}.svg")

@@ -9,13 +9,14 @@ from opsbuddy_ui_service.judgement import judge
 from opsbuddy_ui_service.models import MINUTES, NO_BARS, Observation, Row, ServiceStatus, State, Tone, View
 from opsbuddy_ui_service.sentence import summary, truth
 
+OWN = "ui-service"
 PORTS = {
     "gateway": 8000,
     "file-service": 8001,
     "utility-service": 8002,
     "analytics-service": 8003,
     "timeseries-service": 8004,
-    "ui-service": 3000,
+    OWN: 3000,
     "influxdb": 8086,
 }
 
@@ -38,9 +39,11 @@ def look(seen: Observation, now: datetime, around: Surroundings) -> View:
     """Return the view of this moment. Old is not live: without a fresh answer of the gateway nothing is said to be healthy."""
     live = seen.heard is not None and (now - seen.heard).total_seconds() <= around.stale_after
     since = seen.heard or seen.started
-    rows = tuple(_row(service, now, around) for service in _services(seen, around.expected))
+    rows = tuple(_row(service, now, around) for service in _services(seen, around.expected, live=live))
     if not live:
-        rows = tuple(_lost(row, since, now, around, seen.failure) for row in rows)
+        rows = tuple(
+            row if row.name == OWN and seen.own else _lost(row, since, now, around, seen.failure) for row in rows
+        )
     return View(
         at=now,
         heard=seen.heard,
@@ -52,11 +55,13 @@ def look(seen: Observation, now: datetime, around: Surroundings) -> View:
     )
 
 
-def _services(seen: Observation, expected: Sequence[str]) -> list[ServiceStatus]:
+def _services(seen: Observation, expected: Sequence[str], *, live: bool) -> list[ServiceStatus]:
     """Return each service once: the gateway, those that are expected, those that the gateway knows besides, the UI."""
     known = {service.name: service for service in (seen.status.services if seen.status else ())}
     own = {service.name: service for service in (seen.gateway, seen.own) if service}
-    names = ["gateway", *expected, *sorted(known.keys() - {"gateway", "ui-service"}), "ui-service"]
+    names = ["gateway", *expected, *sorted(known.keys() - {"gateway", OWN}), OWN]
+    if not live and seen.own:
+        known.pop(OWN, None)  # what the gateway said of this process is old; that it answers now is not
     return [known.get(name) or own.get(name) or ServiceStatus(name=name) for name in dict.fromkeys(names)]
 
 

@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 from opsbuddy_core.errors import UnavailableError
 from opsbuddy_core.health import Health
 from opsbuddy_ui_service.monitor import Monitor
-from opsbuddy_ui_service.rendering import Rendering
+from opsbuddy_ui_service.rendering import Page, Rendering
 
 LOOK_UP = 1.0  # seconds after which a waiting stream notices that the process is being shut down
 
@@ -26,7 +26,7 @@ class Streams:
         if self._health.draining or self._open >= self._limit:
             raise UnavailableError(f"{self._open} pages are kept up to date already; try again.", retry_after=5)
 
-    async def events(self) -> AsyncIterator[bytes]:
+    async def events(self, page: Page) -> AsyncIterator[bytes]:
         """Yield an event for each question to the gateway; its `html` is null when nothing else is to be shown than before."""
         number, shown = 0, ""
         self._open += 1
@@ -36,7 +36,7 @@ class Streams:
                 news = await self._monitor.news(number, LOOK_UP)
                 if news is None:
                     continue
-                number, html = news.number, self._rendering.state(news)
+                number, html = news.number, self._rendering.state(page, news)
                 data = {"at": news.view.at, "tone": news.view.tone, "html": html if html != shown else None}
                 shown = html
                 yield b"event: state\nid: %d\ndata: %b\n\n" % (number, orjson.dumps(data))
@@ -50,17 +50,21 @@ def router(monitor: Monitor, rendering: Rendering, streams: Streams) -> APIRoute
 
     @routes.get("/")
     async def read_home(request: Request) -> Response:
-        return _page(request, rendering.home(monitor.view()))
+        return _page(request, rendering.page("home", monitor.view()))
+
+    @routes.get("/system")
+    async def read_system(request: Request) -> Response:
+        return _page(request, rendering.page("system", monitor.view()))
 
     @routes.get("/favicon.ico")
     async def read_favicon() -> Response:
         return Response(status_code=307, headers={"location": rendering.favicon(monitor.view())})
 
     @routes.get("/events")
-    async def read_events() -> StreamingResponse:
+    async def read_events(page: Page = "home") -> StreamingResponse:
         streams.admit()
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(streams.events(), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(streams.events(page), media_type="text/event-stream", headers=headers)
 
     return routes
 

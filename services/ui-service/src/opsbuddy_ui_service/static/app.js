@@ -82,7 +82,7 @@ function accept({ at, tone, html }) {
 }
 let pause = 1000;
 function listen() {
-  const stream = new EventSource("/events");
+  const stream = new EventSource(`/events?page=${body.dataset.page}`);
   stream.addEventListener("state", (event) => { pause = 1000; accept(JSON.parse(event.data)); });
   stream.addEventListener("error", () => {
     if (stream.readyState !== EventSource.CLOSED) return; // it tries again by itself
@@ -133,28 +133,32 @@ async function busy(button, work) {
 const stamp = () => { const at = new Date(now()); return `${hours(at)}:${two(at.getSeconds())}`; };
 const excuse = (error) => error.name === "TimeoutError" ? "no answer within 10 s" : error.message;
 
-function check(button) {
+const KEPT = 5; // answers of earlier checks
+
+async function check(button) {
   const name = button.dataset.check;
   open(name, true);
   const place = document.querySelector(`[data-answer="${CSS.escape(name)}"]`);
-  return busy(button, async () => {
-    const line = document.createElement("p");
+  await busy(button, async () => {
+    const entry = document.createElement("div");
+    const line = entry.appendChild(document.createElement("p"));
     try {
       const { word, duration_ms: took, answer } = await post(`/api/services/${encodeURIComponent(name)}/check`);
-      line.textContent = `Checked ${stamp()}: ${word.toLowerCase()}, answered in ${Math.round(took)} ms.`;
-      const raw = document.createElement("pre");
+      line.textContent = `Checked at ${stamp()}: ${word.toLowerCase()}. Answered in ${Math.round(took)} ms:`;
+      const raw = entry.appendChild(document.createElement("pre"));
       raw.tabIndex = 0;
       raw.textContent = JSON.stringify(answer, null, 2);
-      place.replaceChildren(line, raw);
     } catch (error) {
-      line.textContent = `Checked ${stamp()}: ${excuse(error)}`;
-      place.replaceChildren(line);
+      line.textContent = `Checked at ${stamp()}: ${excuse(error)}`;
     }
+    place.prepend(entry);
+    while (place.children.length > KEPT) place.lastChild.remove();
   });
 }
 function checkAll(button) {
   return busy(button, async () => {
     try {
+      if (body.dataset.page === "system") await Promise.all([...document.querySelectorAll("[data-check]")].map(check));
       const { services } = await post("/api/services/check");
       say(byId("checked"), `${services.length} services checked at ${stamp()}.`);
     } catch (error) {

@@ -1,0 +1,95 @@
+import asyncio
+
+import pytest
+
+from opsbuddy_operator.cluster.kinds import CONFIG_MAP
+from opsbuddy_operator.cluster.store import Store
+from opsbuddy_operator.models import Key, Subject, ref
+from opsbuddy_operator.queue import Queue
+from opsbuddy_operator.reconcile import audit as module
+from opsbuddy_operator.reconcile.audit import Audit
+from opsbuddy_operator.reconcile.news import News
+from tests.support.fake_cluster import FakeCluster
+
+WEB = Key(Subject.SERVICE, "t", "web")
+
+
+class NoRoutes:
+    def pause(self, _: str) -> float:
+        return 0.0
+
+
+@pytest.fixture
+def parts(monkeypatch):
+    monkeypatch.setattr(module, "LAG", 0)
+    cluster, store, queue = FakeCluster(), Store(), Queue()
+    return cluster, store, queue, Audit(cluster, store, News(store, queue, NoRoutes()), ())
+
+
+def child(**data):
+    labels = {"opsbuddy.dev/service": "web", "app.kubernetes.io/managed-by": "opsbuddy-operator"}
+    metadata = {"name": "web", "namespace": "t", "labels": labels}
+    return {"apiVersion": "v1", "kind": CONFIG_MAP.kind, "metadata": metadata, "data": data}
+
+
+async def test_nothing_is_repaired_where_the_watches_told_everything(parts):
+    cluster, store, queue, audit = parts
+    store.put(cluster.put(child()))
+    assert await audit.run() == 0
+    assert not queue.schedule.ready[0]
+    assert audit.deaf == 0
+
+
+async def test_a_deletion_that_nobody_told_of_is_found(parts):
+    cluster, store, queue, audit = parts
+    live = cluster.put(child())
+    store.put(live)
+    del cluster.objects[ref(live)]
+    assert await audit.run() == 1
+    assert store.get(ref(live)) is None
+    assert list(queue.schedule.ready[0]) == [WEB]
+
+
+async def test_a_change_and_a_new_object_that_nobody_told_of_are_found(parts):
+    cluster, store, queue, audit = parts
+    store.put(cluster.put(child(a="1")))
+    live = cluster.put(child(a="2"))
+    assert await audit.run() == 1
+    assert store.get(ref(live))["data"] == {"a": "2"}
+    assert list(queue.schedule.ready[0]) == [WEB]
+
+
+async def test_audits_in_a_row_that_find_something_are_counted(parts):
+    cluster, _, _, audit = parts
+    for number in range(3):
+        cluster.put(child(a=str(number)))
+        await audit.run()
+    assert audit.deaf == 3
+    await audit.run()
+    assert audit.deaf == 0
+
+
+async def test_a_watch_that_is_only_a_little_behind_is_not_deaf(parts):
+    cluster, store, _, audit = parts
+    live = cluster.put(child())
+    listed = cluster.list
+
+    async def then_told(*args, **more):
+        answer = await listed(*args, **more)
+        store.put(live)
+        return answer
+
+    cluster.list = then_told
+    assert await audit.run() == 0
+
+
+async def test_it_is_complete_when_the_store_holds_what_there_is(parts):
+    cluster, store, _, audit = parts
+    live = cluster.put(child())
+    waiting = asyncio.create_task(audit.wait_until_complete())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not audit.complete
+    store.put(live)
+    await asyncio.wait_for(waiting, 5)
+    assert audit.complete

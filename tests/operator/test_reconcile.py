@@ -1,0 +1,165 @@
+import pytest
+
+from opsbuddy_core.routes import CONFIG_MAP
+from opsbuddy_operator.cluster.api import RefusedError
+from opsbuddy_operator.cluster.kinds import SERVICE
+from opsbuddy_operator.cluster.store import Store
+from opsbuddy_operator.models import Key, Ref, Subject
+from opsbuddy_operator.reconcile.references import References
+from opsbuddy_operator.reconcile.routes import Routes
+from opsbuddy_operator.reconcile.service import LONGEST_LOOK, STRANGER_SECONDS, ServiceReconciler
+from tests.support.fake_cluster import FakeCluster
+
+WEB = Key(Subject.SERVICE, "t", "web")
+DEPLOYMENT = Ref("apps/v1", "Deployment", "t", "web")
+
+
+class NoGateways:
+    async def serves(self, address: str, port: int) -> str | None:
+        raise AssertionError(f"there is none at {address}:{port}")
+
+
+class World:
+    def __init__(self) -> None:
+        self.cluster, self.store, self.told = FakeCluster(), Store(), []
+        self.references = References(self.cluster, self.told.append, 0)
+        routes = Routes(self.cluster, self.store, NoGateways(), self.told.append, lambda *_: None)
+        self.reconcile = ServiceReconciler(self.cluster, self.store, self.references, routes, "test")
+
+    def resource(self, **spec):
+        spec = {"image": {"repository": "x", "tag": "1"}, "port": 8001} | spec
+        obj = {
+            "apiVersion": SERVICE.api_version,
+            "kind": SERVICE.kind,
+            "metadata": {"name": "web", "namespace": "t"},
+            "spec": spec,
+        }
+        live = self.cluster.put(obj)
+        self.store.put(live)
+        return live
+
+    def status(self, kind: str):
+        conditions = self.cluster.objects[SERVICE.ref("t", "web")]["status"]["conditions"]
+        return next((c["status"], c["reason"]) for c in conditions if c["type"] == kind)
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+async def test_the_first_pass_makes_everything_and_the_next_writes_nothing(world):
+    world.resource()
+    await world.reconcile(WEB)
+    assert [kind for verb, kind, _ in world.cluster.writes if verb == "apply"] == [
+        "ServiceAccount",
+        "Service",
+        "Deployment",
+    ]
+    world.cluster.requests.clear()
+    await world.reconcile(WEB)
+    assert world.cluster.writes == []
+    assert world.cluster.requests == [], "all that it needs to know is in the store"
+
+
+async def test_a_stale_store_does_not_make_it_write_twice(world):
+    """The watch has told nothing of our own writes yet: what the API server answered is as good."""
+    live = world.resource()
+    await world.reconcile(WEB)
+    assert not world.store.put(live), "the old state comes again"
+    world.cluster.requests.clear()
+    await world.reconcile(WEB)
+    assert world.cluster.writes == []
+
+
+async def test_an_object_of_ours_that_no_watch_told_of_is_no_stranger(world):
+    world.resource()
+    await world.reconcile(WEB)
+    world.store.remove(world.cluster.objects[DEPLOYMENT])
+    world.cluster.put({**world.cluster.objects[DEPLOYMENT]})
+    world.cluster.requests.clear()
+    await world.reconcile(WEB)
+    assert world.cluster.writes == []
+    assert world.status("Stalled")[0] == "False"
+
+
+async def test_a_stranger_is_told_and_looked_at_again(world):
+    world.resource()
+    world.cluster.put(
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "t"}, "spec": {}}
+    )
+    assert await world.reconcile(WEB) == STRANGER_SECONDS
+    assert world.status("Stalled") == ("True", "NameTaken")
+    assert world.cluster.objects[DEPLOYMENT]["spec"] == {}
+
+
+async def test_a_refusal_is_told_and_tried_again_later(world):
+    world.resource()
+    world.cluster.fault = lambda verb, where: (
+        RefusedError("quota exceeded") if (verb, where.kind) == ("apply", "Service") else None
+    )
+    look_again = await world.reconcile(WEB)
+    assert world.status("Stalled") == ("True", "ApiRefused")
+    assert 0 < look_again <= 5
+    assert DEPLOYMENT in world.cluster.objects
+    world.cluster.requests.clear()
+    await world.reconcile(WEB)
+    assert world.cluster.writes == []
+
+
+async def test_a_resource_that_is_gone_or_going_is_let_go(world):
+    live = world.resource(secrets=[{"name": "db"}])
+    await world.reconcile(WEB)
+    world.cluster.requests.clear()
+    world.store.put(
+        world.cluster.put({**live, "metadata": {**live["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    )
+    assert await world.reconcile(WEB) is None
+    assert world.cluster.requests == []
+    assert not world.references._known
+
+
+async def test_a_resource_deleted_meanwhile_is_no_failure(world):
+    live = world.resource()
+
+    def vanish(verb, _):
+        if verb == "status":
+            world.cluster.objects.pop(SERVICE.ref("t", "web"), None)
+
+    world.cluster.fault = vanish
+    await world.reconcile(WEB)
+    assert SERVICE.ref("t", live["metadata"]["name"]) not in world.cluster.objects
+
+
+async def test_events_are_recorded_once_for_each_change(world):
+    world.resource(secrets=[{"name": "db"}])
+    for _ in range(3):
+        await world.reconcile(WEB)
+    told = [obj["reason"] for where, obj in world.cluster.objects.items() if where.kind == "Event"]
+    assert told.count("ReferenceMissing") == 1
+
+
+async def test_that_an_event_cannot_be_recorded_stops_nothing(world):
+    world.resource(secrets=[{"name": "db"}])
+    world.cluster.fault = lambda verb, _: RefusedError("no") if verb == "create" else None
+    await world.reconcile(WEB)
+    assert world.status("Stalled") == ("True", "ReferenceMissing")
+
+
+async def test_what_stays_as_it_is_is_looked_at_less_and_less_often(world):
+    world.resource(
+        route={"prefix": "/api/web"}, autoscaling={"maxReplicas": 2, "cpu": {}}, resources={"requests": {"cpu": "1"}}
+    )
+    pauses = [await world.reconcile(WEB) for _ in range(12)]
+    waits = [pause for pause in pauses[1:] if pause is not None]
+    assert waits == sorted(waits)
+    assert all(pause <= LONGEST_LOOK for pause in waits)
+
+
+async def test_the_routing_table_is_no_child_of_the_gateway(world):
+    world.resource(role="Gateway")
+    await world.reconcile(WEB)
+    assert any(where.name == CONFIG_MAP for where in world.cluster.objects)
+    world.cluster.requests.clear()
+    await world.reconcile(WEB)
+    assert world.cluster.writes == []

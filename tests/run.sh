@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Every test, cheapest first. Makes what it needs: packages of the machine, the API server and InfluxDB from source (cached), the browser.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+stage() { printf '\n== %s (%d s so far)\n' "$1" "$SECONDS"; }
+pytest() { .venv/bin/pytest -q "$@"; }
+
+stage "lint, types, import contracts, generated files, fast tests with coverage of the pure layers"
+make --no-print-directory check PYTEST_ARGUMENTS="--cov"
+
+stage "what the other tests need"
+tests/cluster/prerequisites.sh build
+tests/cluster/build.sh kubernetes influxdb
+tests/cluster/prerequisites.sh browser
+tests/cluster/prerequisites.sh postgres
+
+stage "contracts with a real API server"
+pytest -m contract
+stage "services on a real InfluxDB and a real PostgreSQL"
+pytest -m "influxdb or postgres"
+stage "the platform as local processes, and the web UI in a real browser"
+pytest -m "demo or browser"
+stage "done"

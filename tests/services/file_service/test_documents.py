@@ -1,0 +1,79 @@
+import json
+from typing import Any
+
+import pytest
+
+from tests.services.file_service.conftest import Service
+
+KEPT = [
+    *('{"n":9007199254740993}', '{"n":-9223372036854775808}', '{"n":0.1,"m":-1.5e-300}', '{"b":[true,false,null]}'),
+    *('{"k":{"deep":[{"er":"x"}]}}', '{"é 🚀 \\"q\\" $.a[0]":"\\u00e9\\ud83d\\ude80"}', "{}"),
+]
+REFUSED = [
+    *('{"n":"a\\u0000b"}', '{"a\\u0000":1}', '{"k":"\\ud800"}', '{"n":NaN}', '{"n":-Infinity}', '{"n":1e999}'),
+    *('{"n":%s}' % ("9" * 5000), '{"n":9223372036854775808}', '{"n":0.12345678901234567891}', '{"a":1,"a":2}'),
+    *('{"a":' + "[" * 5000 + "]" * 5000 + "}", '{"a":' * 17 + "1" + "}" * 17, '{"a":}', "[]", '"text"', "null"),
+]
+
+
+@pytest.mark.parametrize("document", KEPT)
+@pytest.mark.parametrize("field", ["tags", "metadata"])
+async def test_documents_come_back_exactly_as_sent(service: Service, field: str, document: str) -> None:
+    sent = json.loads(document)
+    uploaded = await service.send(("file", "a", b"x"), (field, None, document.encode()))
+    assert uploaded.status_code == 201, uploaded.text
+    file = f"/files/{uploaded.json()['id']}"
+    assert (await service.http.get(file)).json()[field] == sent
+    changed = await service.http.patch(file, content=b'{"%s":%s}' % (field.encode(), document.encode()))
+    assert changed.json()[field] == sent
+    assert [entry[field] for entry in await service.find()] == [sent]
+
+
+@pytest.mark.parametrize("document", REFUSED)
+@pytest.mark.parametrize("field", ["tags", "metadata"])
+async def test_what_cannot_be_kept_exactly_is_refused_naming_its_place(
+    service: Service, field: str, document: str
+) -> None:
+    answer = await service.send(("file", "a", b"x"), (field, None, document.encode()))
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert answer.json()["errors"][0]["field"].startswith(field)
+    assert service.kept == []
+    file = f"/files/{(await service.store())['id']}"
+    for method in ("PATCH", "PUT"):
+        body = b'{"%s":%s}' % (field.encode(), document.encode())
+        refused = await service.http.request(method, file, content=body)
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["field"].startswith((field, f"body.{field}", "body"))
+    assert [entry[field] for entry in await service.find()] == [{}]
+
+
+async def test_patch_sets_what_is_sent_and_put_sets_all(service: Service) -> None:
+    record = await service.store(tags={"a": 1}, metadata={"m": 1})
+    file = f"/files/{record['id']}"
+
+    async def change(method: str, body: Any) -> tuple[Any, Any, Any]:
+        answer = await service.http.request(method, file, json=body)
+        assert answer.status_code == 200, answer.text
+        assert answer.json() == (await service.http.get(file)).json()
+        assert answer.json()["updated_at"] > record["updated_at"]
+        return answer.json()["filename"], answer.json()["tags"], answer.json()["metadata"]
+
+    assert await change("PATCH", {"tags": {"b": [1, "two"]}}) == ("a.txt", {"b": [1, "two"]}, {"m": 1})
+    assert [f["id"] for f in await service.find(tag="b=two")] == [record["id"]]
+    assert await service.find(tag="a=1") == []
+    assert await change("PATCH", {"filename": "é/new.txt"}) == ("new.txt", {"b": [1, "two"]}, {"m": 1})
+    assert await change("PUT", {"metadata": {"n": 2}}) == ("new.txt", {}, {"n": 2})
+
+
+@pytest.mark.parametrize("body", ['{"size":1}', '{"tags":[]}', '{"filename":""}', "[]", "", "{", '{"filename":7}'])
+async def test_a_wrong_change_is_refused_and_changes_nothing(service: Service, body: str) -> None:
+    record = await service.store(tags={"a": 1})
+    answer = await service.http.patch(f"/files/{record['id']}", content=body)
+    assert answer.status_code == 422
+    assert (await service.http.get(f"/files/{record['id']}")).json() == record
+
+
+async def test_a_change_over_the_limit_is_413(service: Service) -> None:
+    record = await service.store()
+    answer = await service.http.patch(f"/files/{record['id']}", content=b" " * 300_000)
+    assert answer.status_code == 413

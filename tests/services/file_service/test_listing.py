@@ -1,0 +1,104 @@
+import asyncio
+from itertools import chain
+from typing import Any
+
+import pytest
+
+from opsbuddy_file_service.models import Sort
+from tests.services.file_service.conftest import Service
+
+
+async def walk(service: Service, **query: Any) -> list[list[str]]:
+    """Follow the cursors to the end; the ids of each page."""
+    pages: list[list[str]] = []
+    while True:
+        answer = await service.http.get("/files", params=query)
+        assert answer.status_code == 200, answer.text
+        pages.append([file["id"] for file in answer.json()["files"]])
+        if answer.json()["next_cursor"] is None:
+            return pages
+        query["cursor"] = answer.json()["next_cursor"]
+
+
+@pytest.mark.parametrize("sort", list(Sort))
+async def test_pages_have_every_file_once_though_all_sort_alike(service: Service, sort: Sort) -> None:
+    ids = {(await service.store(b"same size", "same.txt", tags={"run": "ties"}))["id"] for _ in range(25)}
+    await service.store(b"other")
+
+    async def noise() -> None:
+        while True:
+            file = await service.store(b"same size", "same.txt")
+            await service.http.delete(f"/files/{file['id']}")
+
+    other = asyncio.create_task(noise())
+    pages = await walk(service, tag="run=ties", limit=4, sort=sort.value)
+    other.cancel()
+    assert len(pages) == 7
+    assert sorted(chain(*pages)) == sorted(ids)
+
+
+async def test_each_order_is_what_it_says(service: Service) -> None:
+    records = [await service.store(b"x" * size, name) for size, name in [(3, "b"), (1, "Z"), (2, "é"), (2, "a")]]
+    for field, key in (("created", "created_at"), ("size", "size"), ("name", "filename")):
+        up = list(chain(*await walk(service, sort=field, limit=1)))
+        down = list(chain(*await walk(service, sort=f"-{field}", limit=3)))
+        assert up == [r["id"] for r in sorted(records, key=lambda r: (r[key], r["id"]))]
+        assert down == up[::-1]
+    assert [f["id"] for f in await service.find()] == [r["id"] for r in records[::-1]]
+
+
+@pytest.mark.parametrize(
+    "cursor", ["xyz", "bm9uZQ==", "WyJzaXplIiwgMSwgIjAiXQ==", "W10=", "é", "WyJjcmVhdGVkIiwieCIsIjAiXQ=="]
+)
+async def test_a_cursor_that_no_such_listing_gave_is_refused(service: Service, cursor: str) -> None:
+    answer = await service.http.get("/files", params={"cursor": cursor})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "cursor")
+
+
+async def test_a_cursor_of_another_order_is_refused(service: Service) -> None:
+    for _ in range(2):
+        await service.store()
+    page = await service.http.get("/files", params={"limit": 1, "sort": "size"})
+    for sort in ("-size", "name", "created"):
+        query = {"cursor": page.json()["next_cursor"], "sort": sort}
+        answer = await service.http.get("/files", params=query)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "cursor")
+
+
+async def test_filters_find_by_tag_type_and_name(service: Service) -> None:
+    a = (await service.store(b"1", "Élan 100%.txt", tags={"run": 7, "on": True, "of": ["x", "y"], "e=q": "a=b"}))["id"]
+    b = (await service.store(b"2", "photo_1.png", tags={"run": "7", "of": "y"}))["id"]
+    c = (await service.store(b"3", "photoX1.jpg"))["id"]
+    cases: list[tuple[dict[str, Any], set[str]]] = [
+        ({"tag": "run=7"}, {a, b}),
+        ({"tag": "run"}, {a, b}),
+        ({"tag": "on=true"}, {a}),
+        ({"tag": "of=y"}, {a, b}),
+        ({"tag": ["run=7", "of=x"]}, {a}),
+        ({"tag": "none"}, set()),
+        ({"type": "image/*"}, {b, c}),
+        ({"type": "image/png"}, {b}),
+        ({"name": "éLAN"}, {a}),
+        ({"name": "photo_"}, {b}),
+        ({"name": "0%"}, {a}),
+        ({"name": "photo", "type": "image/jpeg"}, {c}),
+    ]
+    for query, expected in cases:
+        assert {f["id"] for f in await service.find(**query)} == expected, query
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"limit": 0}, "limit"),
+        ({"limit": 1001}, "limit"),
+        ({"sort": "colour"}, "sort"),
+        ({"name": "a\0"}, "name"),
+        ({"tag": "\0"}, "tag"),
+        ({"type": "\0"}, "type"),
+    ],
+)
+async def test_a_wrong_filter_is_refused_naming_it(service: Service, query: dict[str, Any], field: str) -> None:
+    answer = await service.http.get("/files", params=query)
+    assert answer.status_code == 422
+    assert field in answer.json()["errors"][0]["field"]
