@@ -57,7 +57,9 @@ def down(name: str, minutes: int = 9, **changes: Any) -> dict[str, Any]:
 
 def slow(name: str, minutes: int = 15, **changes: Any) -> dict[str, Any]:
     """Return a service that has been slow for so many minutes."""
-    return service(name, p95_ms=1412.0, error_rate=0.003, history=["ok"] * (45 - minutes) + ["slow"] * minutes) | changes
+    return (
+        service(name, p95_ms=1412.0, error_rate=0.003, history=["ok"] * (45 - minutes) + ["slow"] * minutes) | changes
+    )
 
 
 def _iso(at: datetime) -> str:

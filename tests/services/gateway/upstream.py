@@ -25,6 +25,7 @@ class Seen:
 class Upstream:
     """`release` lets answers that wait go on; `gone` is set when the other side left before the answer was complete."""
 
+    host: str = "127.0.0.1"
     port: int = 0
     requests: list[Seen] = field(default_factory=list)
     connections: int = 0
@@ -51,7 +52,7 @@ class Upstream:
         return f"127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, limit=1 << 20)
+        self._server = await asyncio.start_server(self._accept, self.host, self.port, limit=1 << 20)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

@@ -1,8 +1,9 @@
 """Endpoints that are known from the start: the demo and tests."""
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
+
+from pydantic import TypeAdapter
 
 from opsbuddy_gateway.models import Address
 
@@ -28,8 +29,8 @@ class StaticEndpoints:
 def parse_endpoints(text: str) -> dict[str, tuple[Address, ...]]:
     """Read `{"service": ["host:port"]}` or `service=host:port,host:port;…`; raises ValueError that names the wrong part."""
     if text.lstrip().startswith("{"):
-        listed = json.loads(text)
-        return {str(service): tuple(parse_address(str(item)) for item in items) for service, items in listed.items()}
+        listed = TypeAdapter(dict[str, list[str]]).validate_json(text)
+        return {service: tuple(map(parse_address, items)) for service, items in listed.items()}
     endpoints: dict[str, tuple[Address, ...]] = {}
     for part in filter(None, (part.strip() for part in text.split(";"))):
         service, found, items = part.partition("=")
