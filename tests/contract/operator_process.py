@@ -25,6 +25,7 @@ class OperatorProcess:
     kubeconfig: Path
     environment: dict[str, str]
     log: Path
+    command: tuple[str, ...] = ("-c", "from opsbuddy_operator.main import main; main()")
     port: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
@@ -36,7 +37,7 @@ class OperatorProcess:
         environment |= {"KUBECONFIG": str(self.kubeconfig), "SERVICE_HOST": "127.0.0.1", "SERVICE_PORT": str(self.port)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", "from opsbuddy_operator.main import main; main()"],
+                [sys.executable, *self.command],
                 env=environment | self.environment,
                 cwd=self.log.parent,
                 stdout=log,
@@ -97,9 +98,10 @@ class OperatorProcess:
 
 
 @contextmanager
-def operator(kubeconfig: Path, folder: Path, **environment: str) -> Iterator[OperatorProcess]:
-    """Run an operator; it is ended in the end, if it still runs."""
+def operator(kubeconfig: Path, folder: Path, *command: str, **environment: str) -> Iterator[OperatorProcess]:
+    """Run an operator, by another command if one is given; it is ended in the end, if it still runs."""
     process = OperatorProcess(kubeconfig, environment, folder / "operator.log")
+    process.command = command or process.command
     process.start()
     try:
         yield process

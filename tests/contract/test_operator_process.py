@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import os
 import signal
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx2
 import pytest
 import yaml
 
@@ -258,3 +261,64 @@ async def test_it_waits_for_the_crd_and_says_so(apiserver, cluster, tmp_path):
         await process.ready()
         await cluster.apply(resource())
         await until(cluster, "web", "Progressing")
+
+
+async def test_kopf_run_works_too(apiserver, cluster, tmp_path):
+    command = ("-m", "kopf", "run", "-m", "opsbuddy_operator", "-n", cluster.namespace)
+    with operator(apiserver, tmp_path, *command, **alone(cluster)) as process:
+        await process.ready()
+        await cluster.apply(resource())
+        await until(cluster, "web", "Progressing")
+        assert process.end() == 0
+    assert "Traceback" not in process.log.read_text()
+
+
+def server_arguments(kubeconfig: Path) -> list[str]:
+    pid = (kubeconfig.parent / "apiserver.pid").read_text().strip()
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
+
+
+def kill_server(kubeconfig: Path) -> None:
+    os.kill(int((kubeconfig.parent / "apiserver.pid").read_text()), signal.SIGKILL)
+
+
+def start_server(kubeconfig: Path, arguments: list[str]) -> None:
+    script = 'setsid "$@" >>apiserver.log 2>&1 </dev/null & echo $! >apiserver.pid'
+    subprocess.run(["bash", "-c", script, "--", *arguments], cwd=kubeconfig.parent, check=True)
+
+
+async def test_it_outlives_an_api_server_that_goes_away(apiserver, cluster, tmp_path):
+    arguments = server_arguments(apiserver)
+    with operator(apiserver, tmp_path, AUDIT_SECONDS="2", **alone(cluster)) as process:
+        await process.ready()
+        await cluster.apply(resource("first", replicas=2))
+        await until(cluster, "first", "Progressing")
+        kill_server(apiserver)
+
+        async def noticed():
+            return not process.status()["leads"]
+
+        try:
+            await eventually(noticed, within=40)
+            assert process.get("/health/live")[0] == 200
+        finally:
+            start_server(apiserver, arguments)
+
+        async def answers():
+            try:
+                return (await cluster._session.get("readyz")).status_code == 200
+            except httpx2.HTTPError:
+                return False
+
+        await eventually(answers, within=60)
+        await cluster.patch("deployments", "first", {"spec": {"replicas": 5}})
+        await cluster.apply(resource("second"))
+        await until(cluster, "second", "Progressing", within=90)
+
+        async def undone():
+            return (await cluster.get("deployments", "first"))["spec"]["replicas"] == 2
+
+        await eventually(undone, within=SOON)
+        assert process.process
+        assert process.process.poll() is None
+    assert "Traceback" not in process.log.read_text()
