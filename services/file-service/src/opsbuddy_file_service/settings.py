@@ -22,7 +22,9 @@ class FileSettings(Settings, StateSettings):
     max_uploads: int = Field(32, ge=1, description="Uploads that may be under way at once in this process")
     upload_idle_seconds: float = Field(60, gt=0, description="How long an upload may send nothing")
     orphan_seconds: float = Field(
-        3600, ge=0, description="Age from which content without a record, left by a crash, is removed"
+        3600,
+        ge=3600,  # longer than an upload may take: its content is there before its record
+        description="Age from which content without a record, left by a crash, is removed",
     )
     sweep_seconds: float = Field(900, gt=0, description="How often to look for such content")
 

@@ -1,0 +1,87 @@
+"""What happens between storing a content and storing its record."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opsbuddy_core.errors import UnavailableError
+from opsbuddy_file_service.handlers.multipart import FormReader
+from opsbuddy_file_service.models import StoredFile
+from opsbuddy_file_service.service import FileService, Limits
+from opsbuddy_file_service.storage.blobs import PREFIX, ObjectStore
+from tests.services.file_service.conftest import form
+
+
+@dataclass
+class FailingRecords:
+    """Records of a database that fails while `broken`; `written`: it wrote all the same, and only the answer was lost."""
+
+    broken: bool = True
+    written: bool = False
+    files: dict[str, StoredFile] = field(default_factory=dict)
+
+    async def add(self, file: StoredFile) -> None:
+        if self.written or not self.broken:
+            self.files[file.key] = file
+        if self.broken:
+            raise UnavailableError("The database does not answer.")
+
+    async def known(self, keys: list[str]) -> set[str]:
+        return {key for key in keys if key in self.files}
+
+
+async def upload(service: FileService) -> StoredFile:
+    body, headers = form(("file", "a", b"x" * 1000))
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield body
+
+    return await service.upload(FormReader(headers["content-type"], pieces()).parts())
+
+
+def build(records: Any, store: ObjectStore) -> FileService:
+    return FileService(records, store, Limits(file_bytes=10_000, uploads=4))
+
+
+async def kept(store: ObjectStore) -> list[str]:
+    return [key async for keys in store.older_than(-1) for key in keys]
+
+
+@pytest.mark.parametrize("url", ["memory:///", "file"])
+async def test_content_whose_record_failed_is_swept(url: str, tmp_path: Path) -> None:
+    store, records = ObjectStore(tmp_path.as_uri() if url == "file" else url), FailingRecords()
+    service = build(records, store)
+    with pytest.raises(UnavailableError):
+        await upload(service)
+    records.broken = False
+    file = await upload(service)
+    assert len(await kept(store)) == 2
+    assert await service.sweep(3600) == 0
+    assert await service.sweep(-1) == 1
+    assert await kept(store) == [file.key]
+
+
+async def test_content_stays_when_only_the_answer_of_the_database_was_lost() -> None:
+    store, records = ObjectStore("memory:///"), FailingRecords(written=True)
+    service = build(records, store)
+    with pytest.raises(UnavailableError):
+        await upload(service)
+    await service.sweep(-1)
+    assert await kept(store) == list(records.files)
+
+
+async def test_halves_that_a_crash_left_in_the_folder_are_swept_and_others_stay(tmp_path: Path) -> None:
+    store = ObjectStore(tmp_path.as_uri())
+    service = build(FailingRecords(broken=False), store)
+    await upload(service)
+    half = tmp_path / PREFIX / "ab" / "0123#1"
+    half.parent.mkdir(exist_ok=True)
+    half.write_bytes(b"half")
+    assert await service.sweep(3600) == 0
+    assert half.exists()
+    assert await service.sweep(-1) == 1
+    assert not half.exists()
+    assert len(await kept(store)) == 1
