@@ -1,0 +1,38 @@
+{{/*
+Names, labels and the image. Everything is named opsbuddy-operator whatever the release is called: there is one operator for a
+namespace, and one for the cluster. A second release of the same scope is refused by Helm, because the name is taken.
+*/}}
+{{- define "opsbuddy-operator.name" -}}opsbuddy-operator{{- end }}
+
+{{- define "opsbuddy-operator.selector" -}}
+app.kubernetes.io/name: opsbuddy-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "opsbuddy-operator.labels" -}}
+{{ include "opsbuddy-operator.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/component: operator
+app.kubernetes.io/part-of: opsbuddy
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "opsbuddy-operator.account" -}}
+{{- .Values.serviceAccount.name | default (include "opsbuddy-operator.name" .) }}
+{{- end }}
+
+{{- define "opsbuddy-operator.image" -}}
+{{- $repository := .Values.image.repository }}
+{{- with .Values.global.imageRegistry }}{{ $repository = printf "%s/%s" (trimSuffix "/" .) $repository }}{{ end }}
+{{- with .Values.image.digest }}{{ $repository }}@{{ . }}{{ else }}{{ $repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{- define "opsbuddy-operator.pullSecrets" -}}
+{{- with concat .Values.global.imagePullSecrets .Values.imagePullSecrets | uniq }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
