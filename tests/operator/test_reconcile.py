@@ -168,3 +168,19 @@ async def test_the_routing_table_is_no_child_of_the_gateway(world):
     world.cluster.requests.clear()
     await world.reconcile(WEB)
     assert world.cluster.writes == []
+
+
+async def test_a_change_that_falls_into_a_status_write_is_not_lost(world):
+    live = world.resource()
+    changed = {}
+
+    def change(verb, _):
+        if verb == "status" and not changed:
+            metadata = live["metadata"] | {"generation": 2}
+            changed.update(world.cluster.put({**live, "metadata": metadata, "spec": live["spec"] | {"replicas": 3}}))
+
+    world.cluster.fault = change
+    await world.reconcile(WEB)
+    assert world.store.put(changed), "what the watch tells of it is news"
+    await world.reconcile(WEB)
+    assert world.cluster.objects[DEPLOYMENT]["spec"]["replicas"] == 3

@@ -26,6 +26,7 @@ class Store:
 
     def __init__(self) -> None:
         self._objects: dict[Ref, Object] = {}
+        self._kinds: dict[str, dict[Ref, None]] = {}
         self._labelled: dict[tuple[str, str], dict[Ref, None]] = {}  # namespace and name of the resource
         self._services: dict[str, dict[str, Ref]] = {}  # namespace and name
         self._removed: dict[Ref, int] = {}
@@ -81,22 +82,20 @@ class Store:
         return list(self._services)
 
     def of_kind(self, kind: Kind) -> Iterator[Object]:
-        return (
-            obj
-            for where, obj in self._objects.items()
-            if (where.api_version, where.kind) == (kind.api_version, kind.kind)
-        )
+        return (self._objects[where] for where in self._kinds.get(kind.kind, ()))
 
     def __len__(self) -> int:
         return len(self._objects)
 
     def _link(self, where: Ref, obj: Object) -> None:
+        self._kinds.setdefault(where.kind, {})[where] = None
         if where.kind == SERVICE.kind:
             self._services.setdefault(where.namespace, {})[where.name] = where
         elif owner := service_of(obj):
             self._labelled.setdefault((where.namespace, owner), {})[where] = None
 
     def _unlink(self, where: Ref, obj: Object) -> None:
+        _drop(self._kinds, where.kind, where)
         if where.kind == SERVICE.kind:
             _drop(self._services, where.namespace, where.name)
         elif owner := service_of(obj):

@@ -28,8 +28,8 @@ class Audit:
 
     async def wait_until_complete(self) -> None:
         """Return when the store holds all that there is; ApiError when that cannot be found out."""
-        pause = 0.1
-        while any(await asyncio.gather(*(self._differences(kind) for kind in WATCHED))):
+        missing, pause = list(WATCHED), 0.1
+        while missing := [kind for kind in missing if await self._differences(kind)]:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 2.0)
         self.complete = True

@@ -30,9 +30,8 @@ class Routing:
     table: RoutingTable | None = None  # as it is in the ConfigMap
     table_hash: str | None = None
     conflicts: Mapping[str, str] = field(default_factory=dict)
-    served: dict[str, str | None] = field(
-        default_factory=dict
-    )  # uid of a ready gateway pod to the hash that it says it serves
+    has_gateway: bool = False
+    served: dict[str, Gateway] = field(default_factory=dict)  # uid of a ready pod to what it says
     asked: int = 0  # times in a row without that all serve the table
     complaint: str | None = None  # what was told last of a table that could not be written
     cost: float = 0.0  # seconds that the last pass took
@@ -77,14 +76,11 @@ class Routes:
         """Return what concerns one resource, as the fields of Observed."""
         namespace, name = resource["metadata"]["namespace"], resource["metadata"]["name"]
         known = self._known.get(namespace, Routing())
-        pods = {uid_of(pod): pod["metadata"]["name"] for _, pod in self._gateway_pods(namespace)}
         return {
             "table": known.table,
             "table_hash": known.table_hash,
-            "gateways": tuple(
-                Gateway(pods[uid], serves) for uid, serves in sorted(known.served.items()) if uid in pods
-            ),
-            "has_gateway": bool(self._gateways(namespace)),
+            "gateways": tuple(known.served.values()),
+            "has_gateway": known.has_gateway,
             "route_conflict": known.conflicts.get(name),
         }
 
@@ -105,6 +101,7 @@ class Routes:
         live = await self._live(namespace)
         wanted, known.conflicts = table(services, self._ready(services), config_map.parse(live))
         known.table, known.table_hash = await self._write(namespace, known, wanted, live)
+        known.has_gateway = bool(self._gateways(namespace))
         known.cost = self._clock() - begun
         if known.table_hash != before.table_hash:
             known.asked = 0
@@ -164,14 +161,14 @@ class Routes:
     async def _ask(self, namespace: str, known: Routing) -> float | None:
         """Ask the gateways that do not serve the table yet, as far as is known."""
         pods = {uid_of(pod): (pod, gateway) for gateway, pod in self._gateway_pods(namespace)}
-        late = [uid for uid in pods if known.table_hash and known.served.get(uid) != known.table_hash]
+        known.served = {uid: gateway for uid, gateway in known.served.items() if uid in pods}
+        late = [uid for uid in pods if known.table_hash and not _serves(known, uid)]
         answers = await asyncio.gather(
             *(self._probe.serves(p["status"]["podIP"], g["spec"]["port"]) for p, g in map(pods.__getitem__, late))
         )
-        known.served = {uid: serves for uid, serves in known.served.items() if uid in pods} | dict(
-            zip(late, answers, strict=True)
-        )
-        if all(serves == known.table_hash for serves in known.served.values()):
+        for uid, serves in zip(late, answers, strict=True):
+            known.served[uid] = Gateway(pods[uid][0]["metadata"]["name"], serves)
+        if all(_serves(known, uid) for uid in known.served):
             known.asked = 0
             return None
         known.asked += 1
@@ -179,10 +176,10 @@ class Routes:
 
     def _bring_back(self, services: list[Object], before: Routing, known: Routing) -> None:
         """Bring back the resources that this concerns: whose route changed, who waits, and all when the last gateway goes or the first comes."""
-        if (before.table_hash, before.served, before.conflicts) == (known.table_hash, known.served, known.conflicts):
+        if replace(before, cost=0, asked=0) == replace(known, cost=0, asked=0):
             return
         had, has = _routes(before.table), _routes(known.table)
-        everybody = bool(before.served) != bool(known.served)
+        everybody = (before.has_gateway, bool(before.served)) != (known.has_gateway, bool(known.served))
         for service in services:
             namespace, name = service["metadata"]["namespace"], service["metadata"]["name"]
             if everybody or had.get(name) != has.get(name) or name in known.conflicts or _waits(service):
@@ -208,6 +205,10 @@ class Routes:
 
 def _routes(routing: RoutingTable | None) -> dict[str, Any]:
     return {backend.service: route for route in (routing.routes if routing else ()) for backend in route.backends}
+
+
+def _serves(known: Routing, uid: str) -> bool:
+    return uid in known.served and known.served[uid].serves == known.table_hash
 
 
 def _waits(service: Object) -> bool:

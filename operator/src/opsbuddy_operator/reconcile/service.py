@@ -110,9 +110,13 @@ class ServiceReconciler:
             "status": verdict.status,
         }
         try:
-            self._store.put(await self._api.apply_status(body))
+            answer = await self._api.apply_status(body)
         except (AbsentError, ConflictError):  # it was deleted, or made anew, meanwhile; its own event brings it back
             return False
+        if answer["metadata"]["generation"] == resource["metadata"]["generation"]:
+            self._store.put(
+                answer
+            )  # else it holds a change that the watch has yet to tell: known already, it would be no news
         for event in verdict.events:
             await record(self._api, resource, event, self._identity)
         return True

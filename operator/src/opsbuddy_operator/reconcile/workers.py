@@ -65,6 +65,7 @@ class Workers:
                 await self._reconcile(key)
             finally:
                 self._busy.discard(task)
+            await asyncio.sleep(0)  # a pass that asks nobody never waits: let the Lease and the probes have their turn
 
     async def _reconcile(self, key: Key) -> None:
         begun, result = time.perf_counter(), "cancelled"
