@@ -9,8 +9,8 @@ ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE} AS base
 ARG UV_VERSION=0.13.9
 ENV PATH=/opt/tools/bin:${PATH} VIRTUAL_ENV=/opt/opsbuddy UV_NO_CACHE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-# prints what the named folders' pyproject.toml files depend on outside this repository
-ENV THIRD_PARTY='import sys, tomllib; [print(d) for f in sys.argv[1:] for d in tomllib.load(open(f + "/pyproject.toml", "rb"))["project"]["dependencies"] if not d.startswith("opsbuddy-")]'
+# prints what the named folders' pyproject.toml files depend on outside this repository, among it what an extra of core brings
+ENV THIRD_PARTY='import sys, tomllib; p = {f: tomllib.load(open(f + "/pyproject.toml", "rb"))["project"] for f in ["core", *sys.argv[1:]]}; x = {f"opsbuddy-core[{n}]": d for n, d in p["core"]["optional-dependencies"].items()}; [print(t) for f in sys.argv[1:] for d in p[f]["dependencies"] for t in x.get(d, [d]) if not t.startswith("opsbuddy-")]'
 WORKDIR /build
 RUN python3 -m venv /opt/tools && pip install --quiet "uv==${UV_VERSION}" && uv venv --quiet /opt/opsbuddy
 COPY requirements.lock ./
