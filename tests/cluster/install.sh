@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The whole platform on the cluster: the cluster itself, the product's images, the stack by Helm, and the sample services. Run again it brings all of
-# that up to date and restarts what runs from an image that changed.
+# The whole platform on the cluster: the cluster itself, the product's images, and the stack by Helm with the services of manifests/samples.
+# Run again it brings all of that up to date and restarts what runs from an image that changed. Arguments go to helm (--set operator.replicas=2).
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 source "$HERE/progress.sh"
@@ -12,37 +12,85 @@ main() {
   "$HERE/up.sh"
   use_daemon
   mapfile -t changed < <("$HERE/images.sh")
-  step "installing the stack into the namespace $CLUSTER_NAMESPACE" install_stack
-  step "restarting what runs from a changed image" restart_changed
-  step "applying the sample services" kubectl -n "$CLUSTER_NAMESPACE" apply -f "$ROOT/manifests/samples"
-  step "waiting for every deployment" kubectl -n "$CLUSTER_NAMESPACE" wait deployment --all --for=condition=Available --timeout=180s
+  trap '(($? == 0)) || explain' EXIT
+  step "installing the stack into the namespace $CLUSTER_NAMESPACE" install_stack "$@"
+  restart_changed
+  wait_for_services
   say "OpsBuddy runs"
   cat <<T
 
-  export KUBECONFIG=$CLUSTER_KUBECONFIG
+  export KUBECONFIG=$CLUSTER_KUBECONFIG PATH=$CLUSTER_BIN:\$PATH
   kubectl -n $CLUSTER_NAMESPACE get opsbuddyservices
-  kubectl -n $CLUSTER_NAMESPACE port-forward svc/ui-service 3000:3000      then http://localhost:3000
+  kubectl -n $CLUSTER_NAMESPACE port-forward service/ui-service 3000:3000      then http://localhost:3000
+  helm -n $CLUSTER_NAMESPACE test opsbuddy --logs
 
 T
 }
 
 install_stack() {
-  helm dependency update "$ROOT/charts/opsbuddy"
-  helm upgrade --install opsbuddy "$ROOT/charts/opsbuddy" --namespace "$CLUSTER_NAMESPACE" --create-namespace --wait --timeout 5m
+  helm upgrade --install opsbuddy "$ROOT/charts/opsbuddy" --namespace "$CLUSTER_NAMESPACE" --create-namespace --wait --timeout 5m "$@"
+}
+
+# Says each service as it becomes Ready; gives up after five minutes.
+wait_for_services() {
+  local name status reason ready='' waiting begun=$SECONDS
+  say "waiting for every service to be Ready"
+  while true; do
+    waiting=''
+    while read -r name status reason; do
+      if [[ $status != True ]]; then
+        waiting+=" $name (${reason:-not judged yet})"
+      elif [[ " $ready " != *" $name "* ]]; then
+        ready+=" $name"
+        say "  $name is Ready"
+      fi
+    done < <(services)
+    [[ -n $waiting || -z $ready ]] || return 0
+    ((SECONDS - begun < 300)) || { say "not Ready after 300 s:$waiting"; return 1; }
+    sleep 1
+  done
+}
+services() { # name, status and reason of Ready
+  kubectl -n "$CLUSTER_NAMESPACE" get opsbuddyservices --request-timeout 10s -o \
+    'jsonpath={range .items[*]}{.metadata.name}{range .status.conditions[?(@.type=="Ready")]} {.status} {.reason}{end}{"\n"}{end}'
 }
 
 # The tag is the version and stays the same while one develops, so nothing else would tell Kubernetes.
 restart_changed() {
-  local image name
+  local image name created images
   for image in "${changed[@]}"; do
-    kubectl -n "$CLUSTER_NAMESPACE" get deployments,statefulsets -o \
-      'jsonpath={range .items[*]}{.kind}/{.metadata.name}{" "}{.metadata.creationTimestamp}{" "}{.spec.template.spec.containers[*].image}{"\n"}{end}' |
-      while read -r name created images; do
-        if [[ " $images " == *" $image "* && $(date -d "$created" +%s) -lt $CLUSTER_STARTED ]]; then
-          kubectl -n "$CLUSTER_NAMESPACE" rollout restart "$name"
-        fi
-      done
+    while read -r name created images; do
+      if [[ " $images " == *" $image "* && $(date -d "$created" +%s) -lt $CLUSTER_STARTED ]]; then
+        step "restarting $name, whose image changed" restart "$name"
+      fi
+    done < <(kubectl -n "$CLUSTER_NAMESPACE" get deployments -o \
+      'jsonpath={range .items[*]}{.kind}/{.metadata.name}{" "}{.metadata.creationTimestamp}{" "}{.spec.template.spec.containers[*].image}{"\n"}{end}')
   done
 }
+restart() {
+  kubectl -n "$CLUSTER_NAMESPACE" rollout restart "$1"
+  kubectl -n "$CLUSTER_NAMESPACE" rollout status "$1" --timeout=180s
+}
 
-main
+# What a person would ask next when it failed: what is not ready, why, and what it last said.
+explain() {
+  local pod
+  {
+    echo
+    kubectl -n "$CLUSTER_NAMESPACE" get opsbuddyservices,deployments,pods,persistentvolumeclaims -o wide
+    echo
+    kubectl -n "$CLUSTER_NAMESPACE" get opsbuddyservices -o \
+      'jsonpath={range .items[*]}{.metadata.name}: {range .status.conditions[?(@.type=="Ready")]}{.status} {.reason} {.message}{end}{"\n"}{end}'
+    echo
+    kubectl -n "$CLUSTER_NAMESPACE" get events --sort-by=.lastTimestamp | tail -n 30
+    for pod in $(kubectl -n "$CLUSTER_NAMESPACE" get pods -o \
+      'jsonpath={range .items[*]}{.metadata.name}{" "}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' | awk '$2 != "True" {print $1}'); do
+      printf '\n-- the last of %s\n' "$pod"
+      kubectl -n "$CLUSTER_NAMESPACE" logs "$pod" --all-containers --tail=20
+    done
+    printf '\n-- the last of the operator\n'
+    kubectl -n "$CLUSTER_NAMESPACE" logs deployment/opsbuddy-operator --tail=20
+  } >&2 2>&1 || true
+}
+
+main "$@"
