@@ -12,9 +12,8 @@ FAST := not contract and not influxdb and not postgres and not browser and not e
 ##@ Run
 demo: $(INSTALLED) ## The whole platform as local processes; the UI on http://localhost:3000 (Ctrl-C ends it)
 	@$(BIN)/python -m demo
-up: ## A kind cluster with the images of the platform in it
-	@tests/cluster/up.sh
-	@tests/cluster/images.sh >/dev/null
+up: ## The whole platform on a kind cluster; says how to open it
+	@tests/cluster/install.sh
 down: ## Remove the cluster and every trace of it
 	@tests/cluster/down.sh
 
