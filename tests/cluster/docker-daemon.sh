@@ -39,7 +39,7 @@ launch() {
   ip link set "$CLUSTER_BRIDGE" up
   local i
   rm -f "$CLUSTER_STATE/docker.sock"
-  remove_stale_pid_file
+  remove_stale_pid_files
   setsid dockerd --host "$OURS" --data-root "$CLUSTER_STATE/data" --exec-root "$CLUSTER_STATE/exec" --pidfile "$CLUSTER_STATE/docker.pid" \
     --bridge "$CLUSTER_BRIDGE" --default-address-pool "base=$CLUSTER_POOL,size=24" --storage-driver overlay2 --exec-opt native.cgroupdriver=cgroupfs \
     --userland-proxy=false --add-runtime within-limits="$HERE/runc-within-limits.sh" --default-runtime within-limits \
@@ -53,12 +53,15 @@ launch() {
   tail -n 15 "$CLUSTER_STATE/dockerd.log"
   return 1
 }
-# A daemon killed hard leaves the file, and its number may be another process by now: dockerd would refuse to start.
-remove_stale_pid_file() {
-  local pid
-  [[ -s $CLUSTER_STATE/docker.pid ]] || return 0
-  pid=$(<"$CLUSTER_STATE/docker.pid")
-  [[ $(cat "/proc/$pid/comm" 2>/dev/null) == dockerd ]] || rm -f "$CLUSTER_STATE/docker.pid"
+# A daemon killed hard leaves its files and those of its containerd, and would not start again with them: a number in one may be another process by now,
+# or the dead one still, which nobody has collected.
+remove_stale_pid_files() {
+  local file pid
+  for file in "$CLUSTER_STATE/docker.pid" "$CLUSTER_STATE/exec/containerd/containerd.pid"; do
+    [[ -s $file ]] || continue
+    pid=$(<"$file")
+    [[ $(cat "/proc/$pid/comm" 2>/dev/null) =~ ^(dockerd|containerd)$ && -e $(readlink "/proc/$pid/exe") ]] || rm -f "$file"
+  done
 }
 
 # Nothing of the nodes reaches past the machine. A packet to a Service's address that kube-proxy has not programmed yet would take the default route;
@@ -98,7 +101,7 @@ remove_all() {
 }
 end_daemon() {
   local pid i
-  remove_stale_pid_file
+  remove_stale_pid_files
   [[ -s $CLUSTER_STATE/docker.pid ]] || return 0
   pid=$(<"$CLUSTER_STATE/docker.pid")
   kill "$pid" 2>/dev/null || return 0

@@ -40,7 +40,7 @@ beat_while_running() {
   local nap='' begun=$SECONDS
   trap 'kill "$nap" 2>/dev/null; exit' TERM
   while kill -0 "$2" 2>/dev/null; do
-    sleep 15 &
+    sleep 15 >/dev/null 2>&1 & # it must not keep a pipe open that somebody reads to its end
     nap=$!
     wait "$nap"
     say "$1: still at it after $((SECONDS - begun)) s"
