@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 MEMBERS := core operator services/gateway services/file-service services/utility-service services/analytics-service services/timeseries-service services/ui-service
 INSTALLED := $(VENV)/.installed
-FAST := not contract and not influxdb and not postgres and not browser and not e2e and not demo
+FAST := not contract and not influxdb and not postgres and not browser and not e2e and not demo and not charts and not docker
 
 ##@ Run
 demo: $(INSTALLED) ## The whole platform as local processes; the UI on http://localhost:3000 (Ctrl-C ends it)

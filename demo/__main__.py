@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import re
 import shutil
 import signal
 import socket
@@ -79,11 +80,8 @@ async def until(work: Coroutine[Any, Any, None], ended: asyncio.Event) -> None:
 
 
 def shifted(value: str | None, offset: int) -> str | None:
-    """Move the port at the end of a URL."""
-    if not offset or not value or not value.startswith("http://"):
-        return value
-    address, _, port = value.rpartition(":")
-    return f"{address}:{int(port) + offset}"
+    """Move the port of every URL in a value."""
+    return value and re.sub(r"(http://[^:/]+:)(\d+)", lambda found: f"{found[1]}{int(found[2]) + offset}", value)
 
 
 def free(port: int) -> bool:

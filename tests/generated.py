@@ -3,21 +3,32 @@
 import difflib
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from opsbuddy_operator import crd
+from tests.charts import helm, install_manifest, schema, values
 
 ROOT = Path(__file__).parents[1]
 
-FILES: dict[str, Callable[[], str]] = {
+Files = dict[str, Callable[[], str]]
+
+FILES: Files = {
     "crds/opsbuddyservices.opsbuddy.dev.yaml": crd.text,
+    "charts/opsbuddy-operator/files/opsbuddyservices.opsbuddy.dev.yaml": crd.text,
+    "charts/opsbuddy/crds/opsbuddyservices.opsbuddy.dev.yaml": crd.text,
+    **{f"charts/{chart}/values.schema.json": partial(schema.text, chart) for chart in values.NAMES},
+    **{f"charts/{chart}/README.md": partial(values.readme, chart) for chart in values.NAMES},
 }
 """Path in the repository to the function that returns its text. Order matters where one reads another: earlier entries are written first."""
+
+BY_HELM: Files = {"manifests/install.yaml": install_manifest.text}
+"""Likewise, for what Helm makes of the files above. `check` leaves it to the tests of the charts, so that it needs no Helm."""
 
 
 def check() -> int:
     """Print how the files differ from what would be generated; returns the exit code."""
-    differences = [line for path, make in FILES.items() for line in _difference(path, make())]
+    differences = [line for path, make in FILES.items() for line in difference(path, make())]
     if not differences:
         return 0
     sys.stderr.write("".join(differences) + "\ngenerated files are out of step: run make generate\n")
@@ -26,17 +37,26 @@ def check() -> int:
 
 def write() -> int:
     """Write what differs and say what was written; returns the exit code."""
-    for path, make in FILES.items():
+    _bring_up_to_date(FILES)
+    if helm.binary() is None:
+        sys.stderr.write(f"{', '.join(BY_HELM)} not looked at: {helm.MISSING}\n")
+        return 1
+    _bring_up_to_date(BY_HELM)
+    return 0
+
+
+def _bring_up_to_date(files: Files) -> None:
+    for path, make in files.items():
         text = make()
-        if _difference(path, text):
+        if difference(path, text):
             target = ROOT / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
             sys.stdout.write(f"wrote {path}\n")
-    return 0
 
 
-def _difference(path: str, text: str) -> list[str]:
+def difference(path: str, text: str) -> list[str]:
+    """Return how a file of the repository differs from a text, as lines of a patch."""
     target = ROOT / path
     present = target.read_text() if target.exists() else ""
     return list(

@@ -10,10 +10,16 @@ make --no-print-directory check PYTEST_ARGUMENTS="--cov"
 
 stage "what the other tests need"
 tests/cluster/prerequisites.sh build
-tests/cluster/build.sh kubernetes influxdb
+tests/cluster/build.sh kubernetes influxdb helm
+tests/cluster/prerequisites.sh docker
+tests/cluster/prerequisites.sh daemon
 tests/cluster/prerequisites.sh browser
 tests/cluster/prerequisites.sh postgres
 
+stage "the Helm charts"
+pytest -m charts
+stage "the Docker daemon that is started where none runs, and that it goes without a trace"
+pytest -m docker
 stage "contracts with a real API server"
 pytest -m contract
 stage "services on a real InfluxDB and a real PostgreSQL"

@@ -6,7 +6,7 @@ namespace, and one for the cluster. A second release of the same scope is refuse
 
 {{- define "opsbuddy-operator.selector" -}}
 app.kubernetes.io/name: opsbuddy-operator
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "opsbuddy-operator.labels" -}}
@@ -15,7 +15,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/component: operator
 app.kubernetes.io/part-of: opsbuddy
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+helm.sh/chart: {{ printf "opsbuddy-operator-%s" .Chart.Version | replace "+" "_" | trunc 63 }}
 {{- end }}
 
 {{- define "opsbuddy-operator.account" -}}
@@ -32,7 +32,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- with concat .Values.global.imagePullSecrets .Values.imagePullSecrets | uniq }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- end }}

@@ -46,6 +46,6 @@ that a resource names, by name, to roll pods when one changes. It grants endpoin
 
 {{- define "opsbuddy-operator.subject" -}}
 - kind: ServiceAccount
-  name: {{ include "opsbuddy-operator.account" . }}
-  namespace: {{ .Release.Namespace }}
+  name: {{ include "opsbuddy-operator.account" . | quote }}
+  namespace: {{ .Release.Namespace | quote }}
 {{- end }}

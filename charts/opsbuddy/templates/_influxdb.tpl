@@ -13,7 +13,7 @@
 
 {{- define "opsbuddy.influxdb.selector" -}}
 app.kubernetes.io/name: influxdb
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "opsbuddy.influxdb.labels" -}}

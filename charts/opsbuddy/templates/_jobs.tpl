@@ -1,4 +1,4 @@
-{{/* The frame of a short-lived pod that runs one script of files/: (dict "root" $ "script" "name.py" "env" (list ...) "account" "") */}}
+{{/* The frame of a short-lived pod that runs one script of files/: (dict "root" $ "script" "name.py" "scripts" "name of its ConfigMap" "env" (list ...) "account" "") */}}
 {{- define "opsbuddy.scriptPod" -}}
 {{- $root := .root -}}
 restartPolicy: Never
@@ -18,8 +18,8 @@ securityContext:
     type: RuntimeDefault
 containers:
   - name: script
-    image: {{ include "opsbuddy.repository" (list $root $root.Values.jobs.image.repository) }}:{{ $root.Values.jobs.image.tag | default $root.Chart.AppVersion }}
-    imagePullPolicy: {{ $root.Values.jobs.image.pullPolicy }}
+    image: {{ printf "%s%s" (include "opsbuddy.repository" (list $root $root.Values.jobs.image.repository)) (include "opsbuddy.version" (list $root.Values.jobs.image $root.Chart.AppVersion)) | quote }}
+    imagePullPolicy: {{ $root.Values.jobs.image.pullPolicy | quote }}
     command: [python, /scripts/{{ .script }}]
     {{- with .env }}
     env:
@@ -41,4 +41,12 @@ volumes:
   - name: scripts
     configMap:
       name: {{ .scripts }}
+{{- with $root.Values.jobs.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $root.Values.jobs.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}

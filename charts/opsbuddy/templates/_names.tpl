@@ -2,11 +2,11 @@
 Labels and images. Objects have fixed names (influxdb, gateway, ...): the services find each other by them, so a namespace holds one stack.
 */}}
 {{- define "opsbuddy.labels" -}}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: opsbuddy
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 }}
 {{- end }}
 
 {{/* The repository of an OpsBuddy image with the global registry: (list $ "opsbuddy-gateway") */}}
@@ -15,11 +15,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- with $root.Values.global.imageRegistry }}{{ trimSuffix "/" . }}/{{ end }}{{ index . 1 }}
 {{- end }}
 
+{{/* What follows the repository: (list .image "default tag") */}}
+{{- define "opsbuddy.version" -}}
+{{- $image := index . 0 }}
+{{- with $image.digest }}@{{ . }}{{ else }}:{{ $image.tag | default (index . 1) }}{{ end }}
+{{- end }}
+
 {{- define "opsbuddy.pullSecrets" -}}
 {{- with .Values.global.imagePullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- end }}
