@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from opsbuddy_gateway.models import Address
 from opsbuddy_gateway.settings import GatewaySettings
 from opsbuddy_gateway.storage.endpoints_dns import DnsEndpoints
-from opsbuddy_gateway.storage.endpoints_kubernetes import KubernetesEndpoints, ready_addresses
+from opsbuddy_gateway.storage.endpoints_kubernetes import KubernetesEndpoints
 from opsbuddy_gateway.storage.endpoints_static import parse_endpoints
 from opsbuddy_gateway.storage.routes_file import FileTable
 from tests.support.wait import eventually
@@ -116,14 +116,19 @@ async def test_a_file_is_offered_whenever_it_changes_and_its_absence_too(tmp_pat
 
 
 def endpoint_slice(
-    name: str, *addresses: str, ready: bool | None = True, ports: list[dict[str, object]] | None = None
+    name: str,
+    *addresses: str,
+    ready: bool | None = True,
+    ports: list[dict[str, object]] | None = None,
+    **conditions: bool,
 ) -> dict[str, object]:
     return {
         "metadata": {"name": name, "labels": {"kubernetes.io/service-name": "file-service"}, "resourceVersion": "1"},
         "addressType": "IPv4",
         "ports": ports or [{"name": "http", "port": 8001}],
         "endpoints": [
-            {"addresses": [address], "conditions": {} if ready is None else {"ready": ready}} for address in addresses
+            {"addresses": [address], "conditions": conditions | ({} if ready is None else {"ready": ready})}
+            for address in addresses
         ],
     }
 
@@ -147,6 +152,18 @@ def test_only_ready_pods_of_all_slices_of_a_service_count():
     assert len(changes) == 3
 
 
+def test_pods_that_end_take_requests_while_no_other_is_ready_and_they_still_serve():
+    source = KubernetesEndpoints("ops", None)
+    ending = endpoint_slice("a", "10.0.0.1", ready=False, serving=True, terminating=True)
+    source.listed([ending, endpoint_slice("b", "10.0.0.2", ready=False, serving=False, terminating=True)])
+    assert source.addresses("file-service", 80) == (Address("10.0.0.1", 8001),)
+    source.changed(endpoint_slice("b", "10.0.0.2", "10.0.0.3"))
+    assert source.addresses("file-service", 80) == (Address("10.0.0.2", 8001), Address("10.0.0.3", 8001))
+    source.deleted(endpoint_slice("b"))
+    source.changed(endpoint_slice("a", "10.0.0.1", ready=False, serving=False, terminating=True))
+    assert source.addresses("file-service", 80) == ()
+
+
 @pytest.mark.parametrize(
     ("ports", "expected"),
     [
@@ -157,5 +174,6 @@ def test_only_ready_pods_of_all_slices_of_a_service_count():
     ],
 )
 def test_the_port_of_the_pods_is_found(ports, expected):
-    found = ready_addresses(endpoint_slice("a", "10.0.0.1", ports=ports), 8001)
-    assert found == ([Address("10.0.0.1", expected)] if expected else [])
+    source = KubernetesEndpoints("ops", None)
+    source.listed([endpoint_slice("a", "10.0.0.1", ports=ports)])
+    assert source.addresses("file-service", 8001) == ((Address("10.0.0.1", expected),) if expected else ())

@@ -8,10 +8,15 @@ from opsbuddy_gateway.models import Address
 from opsbuddy_gateway.storage.kubernetes_watch import Object, connected, watch
 
 SERVICE = "kubernetes.io/service-name"
+Conditions = dict[str, bool | None]
 
 
 class KubernetesEndpoints:
-    """Watches the EndpointSlices of the namespace: ready pods by their addresses, so that a request can go to another one."""
+    """Watches the EndpointSlices of the namespace: ready pods by their addresses, so that a request can go to another one.
+
+    Where none is ready, those that are ending but still serve: the last pods of a service that is deleted or replaced take requests until
+    their readiness probe fails.
+    """
 
     def __init__(self, namespace: str, kubeconfig: Path | None) -> None:
         self._namespace, self._kubeconfig = namespace, kubeconfig
@@ -24,13 +29,13 @@ class KubernetesEndpoints:
         return self._listed
 
     def addresses(self, service: str, port: int) -> tuple[Address, ...]:
-        found = {
-            address
-            for item in self._slices.values()
-            if (item["metadata"].get("labels") or {}).get(SERVICE) == service
-            for address in ready_addresses(item, port)
-        }
-        return tuple(sorted(found, key=str))
+        slices = [
+            item for item in self._slices.values() if (item["metadata"].get("labels") or {}).get(SERVICE) == service
+        ]
+        for chosen in (_ready, _ending):
+            if found := {address for item in slices for address in _addresses(item, port, chosen)}:
+                return tuple(sorted(found, key=str))
+        return ()
 
     async def run(self, changed: Callable[[], None]) -> None:
         self._changed = changed
@@ -58,17 +63,25 @@ class KubernetesEndpoints:
         """Nothing to do: the last endpoints are better than none, and failing ones are set aside."""
 
 
-def ready_addresses(item: Object, port: int) -> list[Address]:
-    """Return the ready addresses of an EndpointSlice. Absent `ready` means ready, as the API says; FQDN slices have no addresses to use."""
+def _addresses(item: Object, port: int, chosen: Callable[[Conditions], bool]) -> list[Address]:
+    """Return the chosen addresses of an EndpointSlice. FQDN slices have no addresses to use."""
     target = _target_port(item.get("ports") or [], port)
     if target is None or item.get("addressType") == "FQDN":
         return []
     return [
         Address(address, target)
         for endpoint in item.get("endpoints") or []
-        if (endpoint.get("conditions") or {}).get("ready") is not False
+        if chosen(endpoint.get("conditions") or {})
         for address in endpoint.get("addresses") or []
     ]
+
+
+def _ready(conditions: Conditions) -> bool:
+    return conditions.get("ready") is not False  # absent means ready, as the API says
+
+
+def _ending(conditions: Conditions) -> bool:
+    return bool(conditions.get("terminating") and conditions.get("serving"))
 
 
 def _target_port(ports: list[dict[str, Any]], port: int) -> int | None:
