@@ -1,7 +1,10 @@
 """Quick requests to the API server, and stand-ins for what a bare one lacks: a kubelet, and a gateway."""
 
 import asyncio
+import base64
 import json
+import ssl
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,6 +38,7 @@ CHILDREN = (
     "persistentvolumeclaims",
     "horizontalpodautoscalers",
 )
+SOON = 20  # seconds; the machine may be busy
 MERGE = {"content-type": "application/merge-patch+json"}
 APPLY = {"content-type": "application/apply-patch+yaml"}
 
@@ -43,7 +47,7 @@ class Cluster:
     """One namespace of the API server. A missing object is None; anything else that fails raises with the server's words."""
 
     def __init__(self, session: httpx2.AsyncClient, namespace: str) -> None:
-        self._session, self.namespace = session, namespace
+        self.session, self.namespace = session, namespace
 
     async def get(self, plural: str, name: str) -> Any:
         return await self._send("GET", plural, name)
@@ -73,6 +77,25 @@ class Cluster:
         assert not found or found["observedGeneration"] == live["metadata"]["generation"], found
         return found
 
+    async def until(
+        self, name: str, kind: str = "Ready", status: str = "True", reason: str = "", within: float = SOON
+    ) -> dict[str, Any]:
+        """Wait for a condition of a resource and return it."""
+
+        async def holds() -> dict[str, Any]:
+            found = await self.condition(name, kind)
+            assert found.get("status") == status, found
+            assert not reason or found["reason"] == reason, found
+            return found
+
+        return await eventually(holds, within=within, what=f"{name} is {kind}={status} {reason}")
+
+    async def log(self, pod: str, lines: int = 1) -> str:
+        """Return the last lines that a pod printed."""
+        path = f"{PATHS['pods'].format(f'namespaces/{self.namespace}/')}/{pod}/log"
+        answer = await self.session.get(path, params={"tailLines": lines})
+        return answer.text if answer.is_success else ""
+
     async def versions(self) -> dict[tuple[str, str], str]:
         """Return the resource version of everything that the operator writes here."""
         return {
@@ -83,7 +106,7 @@ class Cluster:
 
     async def _send(self, method: str, plural: str, name: str = "", **more: Any) -> Any:
         path = PATHS[plural].format(f"namespaces/{self.namespace}/") + (f"/{name}" if name else "")
-        answer = await self._session.request(method, path, **more)
+        answer = await self.session.request(method, path, **more)
         if answer.status_code == 404 and name:
             return None
         if answer.is_error:
@@ -94,10 +117,21 @@ class Cluster:
 @asynccontextmanager
 async def session(kubeconfig: Path) -> AsyncIterator[httpx2.AsyncClient]:
     config = yaml.safe_load(await asyncio.to_thread(kubeconfig.read_text))
-    server, token = config["clusters"][0]["cluster"]["server"], config["users"][0]["user"]["token"]
-    headers = {"authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(base_url=server, headers=headers, verify=False, timeout=10) as opened:
+    server, user = config["clusters"][0]["cluster"]["server"], config["users"][0]["user"]
+    headers = {"authorization": f"Bearer {user['token']}"} if "token" in user else {}
+    verify = certificate(user) if "client-certificate-data" in user else False
+    async with httpx2.AsyncClient(base_url=server, headers=headers, verify=verify, timeout=10) as opened:
         yield opened
+
+
+def certificate(user: dict[str, str]) -> ssl.SSLContext:
+    """Return how to show the client certificate of a kubeconfig's user; the server of a test is not verified."""
+    context = ssl._create_unverified_context()  # noqa: S323 - on loopback
+    with tempfile.NamedTemporaryFile() as pem:  # the module reads files only
+        pem.write(base64.b64decode(user["client-certificate-data"]) + base64.b64decode(user["client-key-data"]))
+        pem.flush()
+        context.load_cert_chain(pem.name)
+    return context
 
 
 @asynccontextmanager

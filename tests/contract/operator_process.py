@@ -81,20 +81,24 @@ class OperatorProcess:
 
     def writes(self) -> dict[str, float]:
         """Requests that write, without the renewals of the Lease."""
-        families = text_string_to_metric_families(self.get("/metrics")[1].decode())
-        return {
-            f"{sample.labels['verb']} {sample.labels['kind']}": sample.value
-            for family in families
-            for sample in family.samples
-            if sample.name == "opsbuddy_operator_api_requests_total"
-            and sample.labels["verb"] in WRITES
-            and sample.labels["kind"] != "Lease"
-        }
+        return writes(self.get("/metrics")[1].decode())
 
     def records(self, level: str | None = None) -> list[dict[str, Any]]:
         lines = self.log.read_text().splitlines()
         records = [json.loads(line) if line.startswith("{") else {"level": "TEXT", "message": line} for line in lines]
         return [record for record in records if level is None or record["level"] == level]
+
+
+def writes(metrics: str) -> dict[str, float]:
+    """Return the requests that write by verb and kind, without the renewals of the Lease, from the text of /metrics."""
+    return {
+        f"{sample.labels['verb']} {sample.labels['kind']}": sample.value
+        for family in text_string_to_metric_families(metrics)
+        for sample in family.samples
+        if sample.name == "opsbuddy_operator_api_requests_total"
+        and sample.labels["verb"] in WRITES
+        and sample.labels["kind"] != "Lease"
+    }
 
 
 @contextmanager

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from opsbuddy_core.routes import CONFIG_MAP, HASH_ANNOTATION, RoutingTable
-from tests.contract.cluster import Cluster, GatewayStatus, gateway, kubelet, session
+from tests.contract.cluster import SOON, Cluster, GatewayStatus, gateway, kubelet, session
 from tests.contract.operator_process import OperatorProcess, operator
 from tests.support.wait import eventually
 
 pytestmark = pytest.mark.contract
-SOON = 20  # seconds; the machine may be busy
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +37,6 @@ def resource(name: str = "web", **spec):
         "metadata": {"name": name},
         "spec": {"image": {"repository": "example.com/web", "tag": "1"}, "port": 8001} | spec,
     }
-
-
-async def until(
-    cluster: Cluster, name: str, kind: str = "Ready", status: str = "True", reason: str = "", within: float = SOON
-):
-    async def holds():
-        found = await cluster.condition(name, kind)
-        assert found.get("status") == status, found
-        assert not reason or found["reason"] == reason, found
-        return found
-
-    return await eventually(holds, within=within, what=f"{name} is {kind}={status} {reason}")
 
 
 async def quiet(cluster: Cluster, running: OperatorProcess, seconds: float = 2.0):
@@ -79,7 +66,7 @@ async def serve_table(cluster: Cluster, door: GatewayStatus) -> RoutingTable:
 async def test_a_resource_gets_its_objects_and_a_status_and_is_not_touched_itself(cluster, running):
     async with kubelet(cluster):
         await cluster.apply(resource())
-        ready = await until(cluster, "web")
+        ready = await cluster.until("web")
     assert ready["reason"] == "AllReady"
     live = await cluster.get("obs", "web")
     children = {
@@ -106,7 +93,7 @@ async def test_a_settled_resource_costs_no_write(cluster, running):
         await cluster.apply(
             resource(autoscaling={"maxReplicas": 3, "cpu": {}}, resources={"requests": {"cpu": "100m"}})
         )
-        await until(cluster, "web", "Available")
+        await cluster.until("web", "Available")
         before = await quiet(cluster, running)
         await cluster.patch("obs", "web", {"metadata": {"labels": {"looked": "at"}}})
         await cluster.patch("deployments", "web", {"metadata": {"labels": {"looked": "at"}}})
@@ -116,11 +103,11 @@ async def test_a_settled_resource_costs_no_write(cluster, running):
 
 async def test_edits_by_hand_are_undone_and_what_others_add_stays(cluster, running):
     await cluster.apply(resource(replicas=2))
-    await until(cluster, "web", "Progressing")
+    await cluster.until("web", "Progressing")
     added = {"labels": {"team": "blue"}, "annotations": {"example.com/note": "kept"}}
     container = {"name": "web", "image": "example.com/other:2"}
     strategic = {"spec": {"replicas": 5, "template": {"spec": {"containers": [container]}}}, "metadata": added}
-    await cluster._session.patch(
+    await cluster.session.patch(
         f"apis/apps/v1/namespaces/{cluster.namespace}/deployments/web",
         json=strategic,
         headers={"content-type": "application/strategic-merge-patch+json"},
@@ -138,7 +125,7 @@ async def test_edits_by_hand_are_undone_and_what_others_add_stays(cluster, runni
 
 async def test_a_child_that_somebody_deletes_comes_back(cluster, running):
     await cluster.apply(resource())
-    await until(cluster, "web", "Progressing")
+    await cluster.until("web", "Progressing")
     gone = (await cluster.get("services", "web"))["metadata"]["uid"]
     await cluster.delete("services", "web")
 
@@ -156,7 +143,7 @@ async def test_an_autoscaler_comes_without_a_drop_is_not_fought_and_goes_with_it
     }
     async with kubelet(cluster):
         await cluster.apply(resource(replicas=4))
-        await until(cluster, "web")
+        await cluster.until("web")
         seen = []
 
         async def switched():
@@ -191,7 +178,7 @@ async def test_strangers_with_our_names_are_left_alone_and_the_resource_heals_wh
     await cluster.create("services", service)
     before = await cluster.get("deployments", "web"), await cluster.get("services", "web")
     await cluster.apply(resource())
-    stalled = await until(cluster, "web", "Stalled", reason="NameTaken")
+    stalled = await cluster.until("web", "Stalled", reason="NameTaken")
     assert "Deployment web exists and is not ours" in stalled["message"]
     assert "Service web exists and is not ours" in stalled["message"]
     after = await cluster.get("deployments", "web"), await cluster.get("services", "web")
@@ -201,7 +188,7 @@ async def test_strangers_with_our_names_are_left_alone_and_the_resource_heals_wh
     await cluster.delete("deployments", "web")
     await cluster.delete("services", "web")
     async with kubelet(cluster):
-        await until(cluster, "web", within=60)
+        await cluster.until("web", within=60)
     assert (await cluster.get("deployments", "web"))["metadata"]["ownerReferences"]
 
 
@@ -209,7 +196,7 @@ async def test_deleting_the_resource_spares_strangers(cluster, running):
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}}
     uid = (await cluster.create("services", service))["metadata"]["uid"]
     await cluster.apply(resource())
-    await until(cluster, "web", "Stalled", reason="NameTaken")
+    await cluster.until("web", "Stalled", reason="NameTaken")
     await cluster.delete("obs", "web")
 
     async def cleaned():
@@ -266,10 +253,10 @@ async def test_a_secret_that_comes_changes_and_goes_rolls_the_pods_once_for_each
 
     async with kubelet(cluster):
         await cluster.apply(resource(envFrom=[{"secretRef": {"name": "db"}}], secrets=[{"name": "db"}]))
-        stalled = await until(cluster, "web", "Stalled", reason="ReferenceMissing")
+        stalled = await cluster.until("web", "Stalled", reason="ReferenceMissing")
         assert "Secret db" in stalled["message"]
         await secret("1")
-        await until(cluster, "web")
+        await cluster.until("web")
         first, generation = await template(), (await cluster.get("deployments", "web"))["metadata"]["generation"]
         await secret("2")
 
@@ -281,7 +268,7 @@ async def test_a_secret_that_comes_changes_and_goes_rolls_the_pods_once_for_each
         assert (await cluster.get("deployments", "web"))["metadata"]["generation"] == generation + 1
         second, pods = await template(), {pod["metadata"]["uid"] for pod in await cluster.list("pods")}
         await cluster.delete("secrets", "db")
-        await until(cluster, "web", "Stalled", reason="ReferenceMissing")
+        await cluster.until("web", "Stalled", reason="ReferenceMissing")
         assert await template() == second
         assert {pod["metadata"]["uid"] for pod in await cluster.list("pods")} == pods
         assert "ReferenceMissing" in [event["reason"] for event in await cluster.list("events")]
@@ -290,9 +277,9 @@ async def test_a_secret_that_comes_changes_and_goes_rolls_the_pods_once_for_each
 
 async def test_suspend_means_hands_off(cluster, running):
     await cluster.apply(resource(replicas=2))
-    await until(cluster, "web", "Progressing")
+    await cluster.until("web", "Progressing")
     await cluster.apply(resource(replicas=2, suspend=True))
-    await until(cluster, "web", "Suspended")
+    await cluster.until("web", "Suspended")
     await cluster.patch("deployments", "web", {"spec": {"replicas": 4}})
     await cluster.apply(resource(replicas=2, suspend=True, port=9001))
     await quiet(cluster, running)
@@ -316,7 +303,7 @@ async def test_labels_of_the_resource_reach_no_child_and_changing_them_writes_no
     notes = {"argocd.argoproj.io/tracking-id": "shop", "meta.helm.sh/release-name": "shop"}
     body["metadata"] |= {"labels": tracking, "annotations": notes}
     await cluster.apply(body)
-    await until(cluster, "web", "Progressing")
+    await cluster.until("web", "Progressing")
     before = await quiet(cluster, running)
     everything = str([await cluster.list(plural) for plural in ("deployments", "services", "serviceaccounts", "pods")])
     assert "shop" not in everything
@@ -329,7 +316,7 @@ async def test_labels_of_the_resource_reach_no_child_and_changing_them_writes_no
 
 async def test_a_name_that_is_deleted_and_made_anew_gets_its_objects_anew(cluster, running):
     await cluster.apply(resource())
-    await until(cluster, "web", "Progressing")
+    await cluster.until("web", "Progressing")
     await cluster.delete("obs", "web")
     await cluster.apply(resource())
 
@@ -346,7 +333,7 @@ async def test_a_name_that_is_deleted_and_made_anew_gets_its_objects_anew(cluste
 async def test_one_refused_object_stops_no_other_and_is_not_tried_in_a_loop(cluster, running):
     ingress = {"host": "not a host!"}
     await cluster.apply(resource(ingress=ingress))
-    stalled = await until(cluster, "web", "Stalled", reason="ApiRefused")
+    stalled = await cluster.until("web", "Stalled", reason="ApiRefused")
     assert "Ingress web" in stalled["message"]
     assert await cluster.get("deployments", "web")
     before = running.metric("opsbuddy_operator_api_failures_total", kind="Ingress")
@@ -355,24 +342,24 @@ async def test_one_refused_object_stops_no_other_and_is_not_tried_in_a_loop(clus
         await asyncio.sleep(0.2)
     assert running.metric("opsbuddy_operator_api_failures_total", kind="Ingress") - before <= 1
     await cluster.apply(resource(ingress={"host": "web.example.com"}))
-    await until(cluster, "web", "Stalled", "False")
+    await cluster.until("web", "Stalled", "False")
 
 
 async def test_the_gateway_routes_what_is_ready_and_says_so(cluster, running):
     async with gateway() as door, kubelet(cluster, unready := {"b"}):
         await cluster.apply(resource("a", route={"prefix": "/api/a"}))
-        await until(cluster, "a", "RoutesProgrammed", "False", "NoGateway")
+        await cluster.until("a", "RoutesProgrammed", "False", "NoGateway")
         assert await cluster.get("configmaps", CONFIG_MAP) is None
         await cluster.apply(resource("gateway", role="Gateway", port=door.port))
         await cluster.apply(resource("b", route={"prefix": "/api/b"}))
-        await until(cluster, "a", "RoutesProgrammed", "False", "WaitingForGateway")
-        await until(cluster, "b", "RoutesProgrammed", "False", "WaitingForEndpoint")
+        await cluster.until("a", "RoutesProgrammed", "False", "WaitingForGateway")
+        await cluster.until("b", "RoutesProgrammed", "False", "WaitingForEndpoint")
 
         async def table():
             return [route.prefix for route in (await serve_table(cluster, door)).routes]
 
         assert await table() == ["/api/a"]
-        await until(cluster, "a")
+        await cluster.until("a")
         await quiet(cluster, running)
         asked = door.asked
         await quiet(cluster, running, 3)
@@ -384,9 +371,9 @@ async def test_the_gateway_routes_what_is_ready_and_says_so(cluster, running):
             return await table() == ["/api/a", "/api/b"]
 
         await eventually(both, within=SOON)
-        await until(cluster, "b")
+        await cluster.until("b")
         unready.add("a")  # a route stays while its service restarts
-        await until(cluster, "a", status="False")
+        await cluster.until("a", status="False")
         assert await table() == ["/api/a", "/api/b"]
         await cluster.delete("obs", "a")
 
@@ -402,7 +389,7 @@ async def test_a_prefix_belongs_to_the_oldest_and_the_younger_takes_over_when_it
         await cluster.apply(resource("b", route={"prefix": "/api/x"}))
         await asyncio.sleep(1.1)  # creation times have seconds
         await cluster.apply(resource("a", route={"prefix": "/api/x"}))
-        conflict = await until(cluster, "a", "RoutesProgrammed", "False", "RouteConflict")
+        conflict = await cluster.until("a", "RoutesProgrammed", "False", "RouteConflict")
         assert "belongs to b" in conflict["message"]
         await cluster.delete("obs", "b")
 
@@ -441,13 +428,13 @@ async def test_a_namespace_can_be_deleted_quietly(cluster, running):
         scaled = {"autoscaling": {"maxReplicas": 3, "cpu": {}}, "resources": {"requests": {"cpu": "100m"}}}
         await cluster.apply(resource(f"auto-{number}", **scaled))
     for number in range(5):
-        await until(cluster, f"disk-{number}", "Progressing")
-        await until(cluster, f"auto-{number}", "Progressing")
+        await cluster.until(f"disk-{number}", "Progressing")
+        await cluster.until(f"auto-{number}", "Progressing")
     errors = running.records("ERROR")
-    await cluster._session.delete(f"api/v1/namespaces/{cluster.namespace}")
+    await cluster.session.delete(f"api/v1/namespaces/{cluster.namespace}")
 
     async def gone():
-        return (await cluster._session.get(f"api/v1/namespaces/{cluster.namespace}")).status_code == 404
+        return (await cluster.session.get(f"api/v1/namespaces/{cluster.namespace}")).status_code == 404
 
     await eventually(gone, within=90, every=0.5)
     refused = [

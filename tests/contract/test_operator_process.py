@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from tests.contract.apiserver import kubectl
-from tests.contract.cluster import Cluster, gateway, kubelet, session
+from tests.contract.cluster import SOON, Cluster, gateway, kubelet, session
 from tests.contract.operator_process import OperatorProcess, operator
-from tests.contract.test_operator import SOON, quiet, resource, serve_table, until
+from tests.contract.test_operator import quiet, resource, serve_table
 from tests.support.wait import eventually
 
 pytestmark = pytest.mark.contract
@@ -44,7 +44,7 @@ async def test_a_restart_writes_nothing(apiserver, cluster, tmp_path):
 
             async def serve():
                 await serve_table(cluster, door)
-                return [await until(cluster, f"s-{number}", within=0) for number in range(5)]
+                return [await cluster.until(f"s-{number}", within=0) for number in range(5)]
 
             await eventually(serve, within=40, every=0.3)
             await quiet(cluster, process)
@@ -82,7 +82,7 @@ async def test_killed_at_any_moment_it_goes_on_where_it_was(apiserver, cluster, 
                 for plural in ("deployments", "services", "configmaps")
             ]
             assert counts == [12, 12, 12]
-            return [await until(cluster, f"s-{number}", "Progressing", within=0) for number in range(12)]
+            return [await cluster.until(f"s-{number}", "Progressing", within=0) for number in range(12)]
 
         await eventually(complete, within=40)
 
@@ -108,7 +108,7 @@ async def test_of_two_replicas_one_writes_and_the_other_takes_over(apiserver, cl
         leader = await eventually(one_leads, within=SOON)
         standby = other if leader is one else one
         await cluster.apply(resource("first"))
-        await until(cluster, "first", "Progressing")
+        await cluster.until("first", "Progressing")
         assert standby.writes() == {}
         assert (
             standby.status()["resources"]["False"] + standby.status()["resources"]["Unknown"] == 1
@@ -117,7 +117,7 @@ async def test_of_two_replicas_one_writes_and_the_other_takes_over(apiserver, cl
         assert leader.end() == 0
         begun = asyncio.get_running_loop().time()
         await cluster.apply(resource("second"))
-        await until(cluster, "second", "Progressing")
+        await cluster.until("second", "Progressing")
         assert asyncio.get_running_loop().time() - begun < 10, "a Lease that was let go is free at once"
 
         leader.start()
@@ -126,7 +126,7 @@ async def test_of_two_replicas_one_writes_and_the_other_takes_over(apiserver, cl
         standby.end(signal.SIGKILL)
         begun = asyncio.get_running_loop().time()
         await cluster.apply(resource("third"))
-        await until(cluster, "third", "Progressing", within=40)
+        await cluster.until("third", "Progressing", within=40)
         assert asyncio.get_running_loop().time() - begun < 30
         assert leader.metric("opsbuddy_operator_leader") == 1
         assert not leader.records("ERROR")
@@ -136,7 +136,7 @@ async def test_a_leader_that_cannot_renew_stops_to_write(apiserver, cluster, tmp
     with operator(apiserver, tmp_path, **alone(cluster)) as process:
         await process.ready()
         await cluster.apply(resource("first"))
-        await until(cluster, "first", "Progressing")
+        await cluster.until("first", "Progressing")
         lease = await cluster.get("leases", "opsbuddy-operator")
         somebody = {
             "holderIdentity": "somebody-else",
@@ -153,7 +153,7 @@ async def test_a_leader_that_cannot_renew_stops_to_write(apiserver, cluster, tmp
         await cluster.apply(resource("second"))
         await asyncio.sleep(3)
         assert process.writes() == before
-        await until(cluster, "second", "Progressing", within=40)  # somebody else never renews
+        await cluster.until("second", "Progressing", within=40)  # somebody else never renews
 
 
 RIGHTS = [
@@ -221,7 +221,7 @@ async def test_a_role_in_one_namespace_is_enough(apiserver, cluster, tmp_path):
 
             async def serve():
                 await serve_table(cluster, door)
-                return [await until(cluster, name, within=0) for name in ("web", "gateway", "disk")]
+                return [await cluster.until(name, within=0) for name in ("web", "gateway", "disk")]
 
             await eventually(serve, within=40)
             await cluster.apply(resource("web"))
@@ -238,11 +238,11 @@ async def test_other_namespaces_are_left_alone(apiserver, cluster, tmp_path):
     with operator(apiserver, tmp_path, LEADER_ELECTION="false", **alone(cluster)) as process:
         await process.ready()
         await cluster.apply(resource())
-        await until(cluster, "web", "Progressing")
-        other = Cluster(cluster._session, elsewhere)
+        await cluster.until("web", "Progressing")
+        other = Cluster(cluster.session, elsewhere)
         assert not await other.list("deployments")
         assert "status" not in await other.get("obs", "web")
-    await cluster._session.delete(f"api/v1/namespaces/{elsewhere}")
+    await cluster.session.delete(f"api/v1/namespaces/{elsewhere}")
 
 
 async def test_it_waits_for_the_crd_and_says_so(apiserver, cluster, tmp_path):
@@ -260,7 +260,7 @@ async def test_it_waits_for_the_crd_and_says_so(apiserver, cluster, tmp_path):
         restricted(apiserver, cluster.namespace, tmp_path)
         await process.ready()
         await cluster.apply(resource())
-        await until(cluster, "web", "Progressing")
+        await cluster.until("web", "Progressing")
 
 
 async def test_kopf_run_works_too(apiserver, cluster, tmp_path):
@@ -268,7 +268,7 @@ async def test_kopf_run_works_too(apiserver, cluster, tmp_path):
     with operator(apiserver, tmp_path, *command, **alone(cluster)) as process:
         await process.ready()
         await cluster.apply(resource())
-        await until(cluster, "web", "Progressing")
+        await cluster.until("web", "Progressing")
         assert process.end() == 0
     assert "Traceback" not in process.log.read_text()
 
@@ -292,7 +292,7 @@ async def test_it_outlives_an_api_server_that_goes_away(apiserver, cluster, tmp_
     with operator(apiserver, tmp_path, AUDIT_SECONDS="2", **alone(cluster)) as process:
         await process.ready()
         await cluster.apply(resource("first", replicas=2))
-        await until(cluster, "first", "Progressing")
+        await cluster.until("first", "Progressing")
         kill_server(apiserver)
 
         async def noticed():
@@ -306,14 +306,14 @@ async def test_it_outlives_an_api_server_that_goes_away(apiserver, cluster, tmp_
 
         async def answers():
             try:
-                return (await cluster._session.get("readyz")).status_code == 200
+                return (await cluster.session.get("readyz")).status_code == 200
             except httpx2.HTTPError:
                 return False
 
         await eventually(answers, within=60)
         await cluster.patch("deployments", "first", {"spec": {"replicas": 5}})
         await cluster.apply(resource("second"))
-        await until(cluster, "second", "Progressing", within=90)
+        await cluster.until("second", "Progressing", within=90)
 
         async def undone():
             return (await cluster.get("deployments", "first"))["spec"]["replicas"] == 2
