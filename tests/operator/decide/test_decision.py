@@ -315,6 +315,14 @@ class TestPorts:
         assert patch["spec"]["ports"][0] == {"$patch": "delete", "port": 9999}
         assert [entry["port"] for entry in patch["spec"]["ports"][1:]] == [8001]
 
+    def test_a_foreign_entry_without_a_name_in_the_service_is_replaced(self):
+        """The API server takes no second port beside it."""
+        observed = self.edited("Service", 9999)
+        live = child(observed, "Service")
+        del live["spec"]["ports"][0]["name"]
+        (patch,) = decide(observed).repair
+        assert patch["spec"]["ports"][0] == {"$patch": "delete", "port": 9999}
+
     def test_a_foreign_entry_of_our_name_in_the_container_is_replaced(self):
         (patch,) = decide(self.edited("Deployment", 9999)).repair
         (container,) = patch["spec"]["template"]["spec"]["containers"]

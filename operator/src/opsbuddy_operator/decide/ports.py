@@ -1,4 +1,7 @@
-"""Port entries that server-side apply cannot remove: they carry our name, and somebody else owns them."""
+"""Port entries that server-side apply cannot remove, because somebody else owns them, and beside which ours is refused.
+
+They carry our name; or none, in a Service, where each of several ports must be named.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,7 +16,7 @@ def repair(desired: Object, live: Object) -> Object | None:
     identity = {name: desired["metadata"][name] for name in ("name", "namespace")}
     patch = {"apiVersion": desired["apiVersion"], "kind": desired["kind"], "metadata": identity}
     if desired["kind"] == "Service":
-        ports = _replacement(desired["spec"], live["spec"], entries_of_others(live, "spec", "ports"))
+        ports = _replacement(desired["spec"], live["spec"], entries_of_others(live, "spec", "ports"), unnamed=True)
         return {**patch, "spec": {"ports": ports}} if ports else None
     if desired["kind"] == "Deployment" and (containers := list(_containers(desired, live))):
         return {**patch, "spec": {"template": {"spec": {"containers": containers}}}}
@@ -30,9 +33,11 @@ def _containers(desired: Object, live: Object) -> Iterator[dict[str, Any]]:
             yield {"name": name, "ports": ports}
 
 
-def _replacement(desired: Mapping[str, Any], live: Mapping[str, Any], others: list[dict[str, Any]]) -> list[Any]:
+def _replacement(
+    desired: Mapping[str, Any], live: Mapping[str, Any], others: list[dict[str, Any]], *, unnamed: bool = False
+) -> list[Any]:
     wanted, present = by_key("ports", desired.get("ports", [])) or {}, by_key("ports", live.get("ports", [])) or {}
-    names = {entry.get("name") for entry in wanted.values()}
+    names = {entry.get("name") for entry in wanted.values()} | ({None} if unnamed else set())
     foreign = {key("ports", entry) for entry in others}
     stale = [
         entry
