@@ -27,7 +27,10 @@ def running(apiserver: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 async def cluster(apiserver: Path, namespace: str, running: OperatorProcess) -> AsyncIterator[Cluster]:
     await running.ready()
     async with session(apiserver) as opened:
-        yield Cluster(opened, namespace)
+        made = Cluster(opened, namespace)
+        yield made
+        for left in await made.list("obs"):  # a deadline of it that passes later would be a write in the middle of another test
+            await made.delete("obs", left["metadata"]["name"])
 
 
 def resource(name: str = "web", **spec):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.services.gateway.conftest import session
 from tests.services.gateway.process import Gateway, raw, route, running, table
-from tests.services.gateway.upstream import Upstream
+from tests.services.gateway.upstream import Upstream, refusing
 from tests.support.wait import eventually
 
 
@@ -246,17 +246,16 @@ async def test_before_the_first_table_the_gateway_is_not_ready(tmp_path: Path, u
 
 
 async def test_a_dead_endpoint_is_no_failure_that_a_client_sees(tmp_path, upstream: Upstream):
-    async with Upstream.running() as dead:
-        address = dead.address
-    async with (
-        running(tmp_path, {"file-service": [address, upstream.address]}, route()) as gateway,
-        session(gateway) as http,
-    ):
-        for number in range(60):
-            async with http.request("POST" if number % 2 else "GET", "/api/files/count", data=b"abc") as answer:
-                assert answer.status == 200
-        states = {entry["address"]: entry["state"] for entry in (await gateway.service())["endpoints"]}
-        assert states[address] == "set_aside"
+    with refusing() as address:
+        async with (
+            running(tmp_path, {"file-service": [address, upstream.address]}, route()) as gateway,
+            session(gateway) as http,
+        ):
+            for number in range(60):
+                async with http.request("POST" if number % 2 else "GET", "/api/files/count", data=b"abc") as answer:
+                    assert answer.status == 200
+            states = {entry["address"]: entry["state"] for entry in (await gateway.service())["endpoints"]}
+            assert states[address] == "set_aside"
 
 
 async def test_what_a_service_may_have_seen_is_repeated_only_when_that_does_no_harm(tmp_path, upstream: Upstream):

@@ -5,7 +5,7 @@ import pytest
 
 from tests.services.gateway.conftest import session
 from tests.services.gateway.process import Gateway, route, running
-from tests.services.gateway.upstream import Upstream
+from tests.services.gateway.upstream import Upstream, refusing
 from tests.support.wait import eventually
 
 
@@ -43,19 +43,18 @@ async def test_a_service_goes_down_and_comes_back_and_the_bars_remember(tmp_path
 
 
 async def test_one_working_process_keeps_a_service_healthy(tmp_path, upstream: Upstream):
-    async with Upstream.running() as dead:
-        address = dead.address
-    endpoints = {"file-service": [upstream.address, address]}
-    async with running(tmp_path, endpoints, route(), check_seconds=0.1) as gateway:
+    with refusing() as address:
+        endpoints = {"file-service": [upstream.address, address]}
+        async with running(tmp_path, endpoints, route(), check_seconds=0.1) as gateway:
 
-        async def judged() -> dict[str, object] | None:
-            service = await gateway.service()
-            return service if service["state"] != "unknown" else None
+            async def judged() -> dict[str, object] | None:
+                service = await gateway.service()
+                return service if service["state"] != "unknown" else None
 
-        service = await eventually(judged)
-        assert service["state"] == "healthy"
-        states = {entry["address"]: entry["state"] for entry in service["endpoints"]}
-        assert states == {upstream.address: "healthy", address: "unhealthy"}
+            service = await eventually(judged)
+    assert service["state"] == "healthy"
+    states = {entry["address"]: entry["state"] for entry in service["endpoints"]}
+    assert states == {upstream.address: "healthy", address: "unhealthy"}
 
 
 async def test_a_service_that_is_not_routed_can_be_watched_too(tmp_path, upstream: Upstream):

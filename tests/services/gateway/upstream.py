@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -96,7 +97,8 @@ class Upstream:
         self.arrived.set()
         if name == "early413":
             await _answer(writer, 413, b'{"status":413}', ["Connection: close"])
-            await self._wait(reader, self.release)
+            with contextlib.suppress(TimeoutError):  # RFC 9112 9.6: closed at once, the kernel's reset may overtake the answer
+                await asyncio.wait_for(self.release.wait(), 1)
             return False
         with contextlib.suppress(asyncio.IncompleteReadError):
             await self._body(reader, seen)
@@ -216,3 +218,11 @@ async def _answer(
         lines.append(f"Content-Length: {len(body)}")
     writer.write("\r\n".join([*lines, "", ""]).encode() + (b"" if head else body))
     await writer.drain()
+
+
+@contextmanager
+def refusing() -> Iterator[str]:
+    """Hold an address that refuses every connection. A port that was merely freed may become anybody's, the gateway's own among them."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{held.getsockname()[1]}"
