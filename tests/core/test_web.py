@@ -1,9 +1,15 @@
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterable
+from typing import ClassVar
 
 import httpx2
 import pytest
 from fastapi import APIRouter
+from prometheus_client import REGISTRY
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 from pydantic import BaseModel
+from typing_extensions import override
 
 from opsbuddy_core.errors import ConflictError
 from opsbuddy_core.health import Check, Health
@@ -134,6 +140,25 @@ async def test_the_request_id_of_the_caller_comes_back_and_a_forged_one_does_not
     replaced = await http.get("/health/live", headers={"x-request-id": 'x" injected'})
     assert kept.headers["x-request-id"] == "abc-1"
     assert "injected" not in replaced.headers["x-request-id"]
+
+
+async def test_collectors_read_live_state_where_it_changes(http: httpx2.AsyncClient) -> None:
+    class Live(Collector):
+        threads: ClassVar[set[int]] = set()
+
+        @override
+        def collect(self) -> Iterable[Metric]:
+            self.threads.add(threading.get_ident())
+            return ()
+
+    live = Live()
+    REGISTRY.register(live)
+    try:
+        Live.threads.clear()  # registering asks once
+        assert (await http.get("/metrics")).status_code == 200
+    finally:
+        REGISTRY.unregister(live)
+    assert Live.threads == {threading.get_ident()}
 
 
 async def test_metrics_count_by_route_pattern(http: httpx2.AsyncClient) -> None:

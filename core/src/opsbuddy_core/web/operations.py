@@ -10,8 +10,8 @@ from opsbuddy_core.errors import UnavailableError
 from opsbuddy_core.health import Health, HealthReport
 
 
-def prometheus() -> Response:
-    """Return all metrics of this process in Prometheus' text format."""
+async def prometheus() -> Response:
+    """Return all metrics of this process in Prometheus' text format. On the event loop, because collectors read live state that changes there."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -32,7 +32,7 @@ def router(service: Analytics) -> APIRouter:
     ) -> Metrics | Response:
         """JSON. With `Accept: text/plain` (or OpenMetrics) the metrics of this process in Prometheus' format instead."""
         if any(media in request.headers.get("accept", "") for media in PROMETHEUS):
-            return operations.prometheus()
+            return await operations.prometheus()
         return await service.metrics(minutes)
 
     return routes
