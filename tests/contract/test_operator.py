@@ -29,7 +29,8 @@ async def cluster(apiserver: Path, namespace: str, running: OperatorProcess) -> 
     async with session(apiserver) as opened:
         made = Cluster(opened, namespace)
         yield made
-        for left in await made.list("obs"):  # a deadline of it that passes later would be a write in the middle of another test
+        # a deadline of it that passes later would be a write in the middle of another test
+        for left in await made.list("obs"):
             await made.delete("obs", left["metadata"]["name"])
 
 

@@ -97,7 +97,8 @@ class Upstream:
         self.arrived.set()
         if name == "early413":
             await _answer(writer, 413, b'{"status":413}', ["Connection: close"])
-            with contextlib.suppress(TimeoutError):  # RFC 9112 9.6: closed at once, the kernel's reset may overtake the answer
+            # RFC 9112 9.6: closed at once, the kernel's reset may overtake the answer
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.release.wait(), 1)
             return False
         with contextlib.suppress(asyncio.IncompleteReadError):
