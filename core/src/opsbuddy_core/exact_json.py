@@ -75,7 +75,7 @@ def _refuse_deep(text: str, field: str, max_depth: int) -> None:
 
 def _kept(raw: Any, place: str) -> Any:
     if isinstance(raw, str):
-        return _text(raw, place)
+        return checked_text(raw, place)
     if isinstance(raw, _Number):
         return _number(raw, place)
     if isinstance(raw, _Members):
@@ -83,14 +83,15 @@ def _kept(raw: Any, place: str) -> Any:
         for name, value in raw:
             if name in found:
                 refuse(f"{place}.{name}", "it is there twice in one object")
-            found[_text(name, f"{place}.{name}")] = _kept(value, f"{place}.{name}")
+            found[checked_text(name, f"{place}.{name}")] = _kept(value, f"{place}.{name}")
         return found
     if isinstance(raw, list):
         return [_kept(value, f"{place}[{index}]") for index, value in enumerate(raw)]
     return raw
 
 
-def _text(text: str, place: str) -> str:
+def checked_text(text: str, place: str) -> str:
+    """Return a text that every store keeps, or raise InvalidRequestError that names the place."""
     if "\0" in text or (not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)):
         refuse(place, "it has a NUL character or half of a surrogate pair, which are no text")
     return text

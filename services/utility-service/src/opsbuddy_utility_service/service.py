@@ -88,7 +88,7 @@ def _form_value(text: str) -> Any:
     except RecursionError:
         pass  # JSON, and refused below
     except ValueError:
-        return text
+        return exact_json.checked_text(text, "value")
     return exact_json.parse(text.encode(), "value")
 
 

@@ -1,12 +1,15 @@
 """Configurations in a database."""
 
+import json
 from typing import Any, Protocol
 
 from sqlalchemy import (
-    JSON,
     Column,
+    Dialect,
     MetaData,
     Table,
+    Text,
+    TypeDecorator,
     UniqueConstraint,
     delete,
     insert,
@@ -15,10 +18,27 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
+from typing_extensions import override
 
 from opsbuddy_core.database import BYTEWISE, Database, Moment
 from opsbuddy_core.errors import ConflictError
 from opsbuddy_utility_service.models import ConfigEntry, Query
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value as its text. A column that SQLite knows as JSON is numeric to it: -1500.0 would come back as -1500."""
+
+    impl = Text
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        return json.dumps(value, ensure_ascii=False)
+
+    @override
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
 
 configs = Table(
     "configs",
@@ -26,7 +46,7 @@ configs = Table(
     Column("id", BYTEWISE, primary_key=True),
     Column("category", BYTEWISE, nullable=False),
     Column("name", BYTEWISE, nullable=False),
-    Column("value", JSON(none_as_null=False), nullable=False),
+    Column("value", Json, nullable=False),
     Column("description", BYTEWISE, nullable=False),
     Column("folded", BYTEWISE, nullable=False),  # name, category and description as a search compares them
     Column("created_at", Moment, nullable=False),

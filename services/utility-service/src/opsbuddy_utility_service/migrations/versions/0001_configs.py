@@ -14,7 +14,7 @@ def upgrade() -> None:
         sa.Column("id", BYTEWISE, primary_key=True),
         sa.Column("category", BYTEWISE, nullable=False),
         sa.Column("name", BYTEWISE, nullable=False),
-        sa.Column("value", sa.JSON, nullable=False),
+        sa.Column("value", sa.Text, nullable=False),
         sa.Column("description", BYTEWISE, nullable=False),
         sa.Column("folded", BYTEWISE, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),

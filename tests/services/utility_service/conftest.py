@@ -1,0 +1,45 @@
+"""The utility service on each of its databases: what holds for one has to hold for the other."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from opsbuddy_utility_service.factory import build
+from opsbuddy_utility_service.settings import UtilitySettings
+from tests.support.apps import client
+from tests.support.postgres import postgres, postgres_server  # noqa: F401 - fixtures
+
+
+@dataclass
+class Service:
+    """The running service, and what a test does with it."""
+
+    http: httpx2.AsyncClient
+    settings: UtilitySettings
+
+    async def create(self, name: str = "retention", category: str = "system", **members: Any) -> dict[str, Any]:
+        document = {"name": name, "category": category, "value": True} | members
+        answer = await self.http.post("/configs", json=document)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def find(self, **query: Any) -> list[str]:
+        answer = await self.http.get("/configs", params=query)
+        assert answer.status_code == 200, answer.text
+        return [entry["name"] for entry in answer.json()["configs"]]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    return request.getfixturevalue("postgres") if request.param == "postgres" else None
+
+
+@pytest.fixture
+async def service(tmp_path: Path, database_url: str | None) -> AsyncIterator[Service]:
+    settings = UtilitySettings(data_dir=tmp_path, database_url=database_url)
+    async with client(build(settings)[0]) as http:
+        yield Service(http, settings)
