@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from opsbuddy_core.routes import CONFIG_MAP, HASH_ANNOTATION, RoutingTable
+from tests.contract.apiserver import kubectl
 from tests.contract.cluster import SOON, Cluster, GatewayStatus, gateway, kubelet, session
 from tests.contract.operator_process import OperatorProcess, operator
 from tests.support.wait import eventually
@@ -17,6 +18,8 @@ pytestmark = pytest.mark.contract
 
 @pytest.fixture(scope="module")
 def running(apiserver: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    # what other modules left has deadlines, whose writes would fall into counts here
+    kubectl(apiserver, "delete", "opsbuddyservices", "--all", "--all-namespaces")
     with operator(
         apiserver, tmp_path_factory.mktemp("operator"), LEADER_ELECTION="false", REFERENCE_SECONDS="1"
     ) as process:
@@ -29,7 +32,7 @@ async def cluster(apiserver: Path, namespace: str, running: OperatorProcess) -> 
     async with session(apiserver) as opened:
         made = Cluster(opened, namespace)
         yield made
-        # a deadline of it that passes later would be a write in the middle of another test
+        # likewise
         for left in await made.list("obs"):
             await made.delete("obs", left["metadata"]["name"])
 
