@@ -189,11 +189,17 @@ async def test_watches_go_on_after_the_api_server_restarts(tmp_path, reachable: 
                     return answer.status == 200
 
             await eventually(answers, within=5)
-            command = stop_api_server(admin.parent)
+            command, pid = stop_api_server(admin.parent)
+
+            async def ended() -> bool:
+                return await asyncio.to_thread(has_ended, pid)
+
+            await eventually(ended)
             for _ in range(5):
                 assert await answers(), "requests go on without an API server"
-            quiet = asyncio.subprocess.DEVNULL
-            started = await asyncio.create_subprocess_exec(*command, cwd=admin.parent, stdout=quiet, stderr=quiet)
+            log = (tmp_path / "apiserver.log").open("wb")
+            started = await asyncio.create_subprocess_exec(*command, cwd=admin.parent, stdout=log, stderr=log)
+            log.close()
             try:
 
                 async def ready() -> bool:
@@ -202,7 +208,7 @@ async def test_watches_go_on_after_the_api_server_restarts(tmp_path, reachable: 
                     except RuntimeError:
                         return False
 
-                await eventually(ready, within=60)
+                await eventually(ready, within=60, what=f"the API server is back; its log is {tmp_path}/apiserver.log")
                 newer = table(route(), route("/api/new"))
                 await asyncio.to_thread(
                     apply, admin, "ops", config_map(newer), endpoint_slice("one", reachable.port, ready=False)
@@ -214,13 +220,20 @@ async def test_watches_go_on_after_the_api_server_restarts(tmp_path, reachable: 
 
                 await eventually(moved, within=45)
             finally:
-                started.kill()
+                if started.returncode is None:
+                    started.kill()
                 await started.wait()
 
 
-def stop_api_server(state: Path) -> list[str]:
+def stop_api_server(state: Path) -> tuple[list[str], int]:
     """Kill the API server and return the command that starts it again."""
     pid = int((state / "apiserver.pid").read_text())
     command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().rstrip("\0").split("\0")
     os.kill(pid, signal.SIGKILL)
-    return command
+    return command, pid
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone, or only waits to be collected."""
+    command = Path(f"/proc/{pid}/cmdline")
+    return not command.exists() or not command.read_bytes()

@@ -17,7 +17,7 @@ log = get_logger("kubernetes")
 WATCH_SECONDS = 60  # the server ends the watch then; a dead connection is noticed no later than a little after
 GRACE_SECONDS = 10
 LIST_SECONDS = 15
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 
 Call = Callable[..., Awaitable[aiohttp.ClientResponse]]
 Object = dict[str, Any]
@@ -107,6 +107,8 @@ async def _events(call: Call, version: str, selection: dict[str, Any]) -> AsyncG
         async for line in answer.content:
             yield orjson.loads(line)
     finally:
+        if answer.connection and (transport := answer.connection.transport):
+            transport.abort()  # a TLS connection that is closed politely outlives the loop at the end of the process
         answer.close()
 
 
