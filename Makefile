@@ -22,7 +22,7 @@ install: $(INSTALLED) ## The virtual environment with everything in it
 check: $(INSTALLED) ## What a developer runs all day, under a minute: lint, types, import contracts, generated files, fast tests
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy --no-error-summary core/src operator/src services/*/src demo
+	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo 2>&1 | tail -n 3
 	@$(BIN)/python -m tests.generated check
 	@$(BIN)/pytest -q -m "$(FAST)" $(PYTEST_ARGUMENTS)

@@ -57,6 +57,6 @@ async def postgres(postgres_server: str) -> AsyncIterator[str]:
 
 async def _execute(server: str, statement: str) -> None:
     async with asyncio.timeout(20):
-        connection = await asyncpg.connect(f"{server}/postgres")
+        connection = await asyncpg.connect(f"{server}/postgres")  # type: ignore[no-untyped-call] # asyncpg has no annotations
         await connection.execute(statement)
         await connection.close()

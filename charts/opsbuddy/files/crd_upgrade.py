@@ -17,7 +17,8 @@ NAME = "opsbuddyservices.opsbuddy.dev"
 PATH = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{NAME}?fieldManager=opsbuddy-chart&force=true"
 
 
-def main():
+def main() -> str:
+    """Apply the file; returns what was done."""
     request = urllib.request.Request(
         SERVER + PATH,
         Path(__file__).with_name("crd.yaml").read_bytes(),

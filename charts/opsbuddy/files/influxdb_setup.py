@@ -11,20 +11,22 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from typing import Any
 
 DAY = 24 * 60 * 60
 PATIENCE = float(os.environ.get("PATIENCE_SECONDS", "300"))
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """InfluxDB's answer, when it is not a success."""
 
-    def __init__(self, status, text):
+    def __init__(self, status: int, text: str) -> None:
         super().__init__(f"InfluxDB answered {status}: {text}")
         self.status = status
 
 
-def main():
+def main() -> str:
+    """Set up or look after what is there; returns what was done."""
     environment = os.environ
     org, bucket, secret = environment["INFLUXDB_ORG"], environment["INFLUXDB_BUCKET"], environment["SECRET_NAME"]
     seconds = int(environment["INFLUXDB_RETENTION_DAYS"]) * DAY
@@ -35,7 +37,7 @@ def main():
         return f"InfluxDB is set up: organization {org}, bucket {bucket}."
     try:
         orgs = call("GET", f"/api/v2/orgs?org={urllib.parse.quote(org)}")["orgs"]
-    except Refused as refused:
+    except RefusedError as refused:
         if refused.status == 401:
             sys.exit(
                 f"InfluxDB has data from before and does not know the token of Secret {secret}. Put the password and token that it was set up "
@@ -50,13 +52,13 @@ def main():
     return f"InfluxDB is set up already, its token works; {keep_bucket(orgs[0]['id'], bucket, seconds)}."
 
 
-def wait_until_up():
+def wait_until_up() -> Any:
     """Return what InfluxDB says about its set-up, as soon as it answers."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
             return call("GET", "/api/v2/setup")
-        except (OSError, Refused) as error:
+        except (OSError, RefusedError) as error:
             if time.monotonic() > deadline:
                 sys.exit(
                     f"InfluxDB did not answer within {PATIENCE:.0f} s ({error}): look at its pod's events and log."
@@ -64,13 +66,13 @@ def wait_until_up():
             time.sleep(1)
 
 
-def keep_bucket(org_id, name, seconds):
+def keep_bucket(org_id: str, name: str, seconds: int) -> str:
     """Make the bucket, or change how long it keeps data; returns what was done."""
     rules = [{"type": "expire", "everySeconds": seconds}] if seconds else []
     query = urllib.parse.urlencode({"orgID": org_id, "name": name})
     try:
         found = call("GET", f"/api/v2/buckets?{query}")["buckets"]
-    except Refused as refused:
+    except RefusedError as refused:
         if refused.status != 404:
             raise
         found = []
@@ -83,7 +85,8 @@ def keep_bucket(org_id, name, seconds):
     return f"bucket {name} keeps data for {f'{seconds // DAY} days' if seconds else 'ever'} from now on"
 
 
-def call(method, path, document=None):
+def call(method: str, path: str, document: Any = None) -> Any:
+    """Return InfluxDB's answer; raises RefusedError with its status and words, OSError when there is none."""
     request = urllib.request.Request(
         os.environ["INFLUXDB_URL"] + path,
         None if document is None else json.dumps(document).encode(),
@@ -96,11 +99,11 @@ def call(method, path, document=None):
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        raise Refused(error.code, error.read(2000).decode(errors="replace").strip()) from None
+        raise RefusedError(error.code, error.read(2000).decode(errors="replace").strip()) from None
 
 
 if __name__ == "__main__":
     try:
         print(main())
-    except (OSError, Refused) as error:
+    except (OSError, RefusedError) as error:
         sys.exit(f"The set-up of InfluxDB failed: {error}")

@@ -10,7 +10,8 @@ import urllib.request
 PATIENCE = float(os.environ.get("PATIENCE_SECONDS", "120"))
 
 
-def main():
+def main() -> int:
+    """Ask until all answer or time is up; returns the exit code."""
     waiting = {urllib.parse.urljoin(os.environ["GATEWAY"], path): "" for path in os.environ["PATHS"].split()}
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -29,7 +30,7 @@ def main():
     return 1
 
 
-def trouble(url):
+def trouble(url: str) -> str:
     """Return what is wrong, or nothing."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
