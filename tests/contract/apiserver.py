@@ -40,7 +40,9 @@ def running() -> Iterator[Path]:
         try:
             _run([str(SCRIPT), "start", "controllers"], environment)
             kubectl(kubeconfig, "apply", "--server-side", "-f", str(CRD))
-            kubectl(kubeconfig, "wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRD))
+            # a condition can only be waited for once there is a status
+            for what in ("jsonpath={.status.acceptedNames.kind}=OpsBuddyService", "condition=Established"):
+                kubectl(kubeconfig, "wait", f"--for={what}", "--timeout=60s", "-f", str(CRD))
             yield kubeconfig
         finally:
             _run([str(SCRIPT), "stop"], environment)

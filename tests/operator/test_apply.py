@@ -45,7 +45,7 @@ def refuse(kind: str):
 
 async def test_one_refused_child_does_not_stop_the_others(cluster, applier):
     cluster.fault = refuse("Service")
-    failures = await applier.run(Decision(apply=(ACCOUNT, SERVICE, DEPLOYMENT)), set())
+    failures = await applier.run(Decision(apply=(ACCOUNT, SERVICE, DEPLOYMENT)), {})
     assert failures == {ref(SERVICE): "no"}
     assert set(cluster.objects) == {ref(ACCOUNT), ref(DEPLOYMENT)}
 
@@ -56,7 +56,7 @@ async def test_the_same_refused_thing_is_tried_with_growing_pauses_up_to_a_limit
     for second in range(3600):
         clock.now = float(second)
         before = len(cluster.requests)
-        assert await applier.run(decision, set()) == {ref(SERVICE): "no"}
+        assert await applier.run(decision, {}) == {ref(SERVICE): "no"}
         tried += [second] * (len(cluster.requests) - before)
     pauses = [later - earlier for earlier, later in pairwise(tried)]
     assert pauses == sorted(pauses)
@@ -66,14 +66,14 @@ async def test_the_same_refused_thing_is_tried_with_growing_pauses_up_to_a_limit
 
 async def test_another_manifest_is_tried_at_once(cluster, applier):
     cluster.fault = refuse("Service")
-    await applier.run(Decision(apply=(SERVICE,)), set())
+    await applier.run(Decision(apply=(SERVICE,)), {})
     cluster.fault = lambda *_: None
-    assert await applier.run(Decision(apply=(obj("Service", a=2),)), set()) == {}
+    assert await applier.run(Decision(apply=(obj("Service", a=2),)), {}) == {}
 
 
 async def test_without_a_hand_over_the_deployment_is_not_applied(cluster, applier):
     cluster.fault = lambda _, where: RefusedError("no") if where.kind == "Deployment" else None
-    failures = await applier.run(Decision(handover=(DEPLOYMENT,), apply=(DEPLOYMENT,)), {ref(DEPLOYMENT)})
+    failures = await applier.run(Decision(handover=(DEPLOYMENT,), apply=(DEPLOYMENT,)), {ref(DEPLOYMENT): "u"})
     assert failures == {ref(DEPLOYMENT): "no"}
     assert cluster.writes == [("apply", "Deployment", "web")]
 
@@ -81,7 +81,7 @@ async def test_without_a_hand_over_the_deployment_is_not_applied(cluster, applie
 async def test_a_stranger_that_came_up_meanwhile_is_not_overwritten(cluster, applier):
     cluster.put(obj("Service", theirs=True))
     with pytest.raises(ConflictError):
-        await applier.run(Decision(apply=(SERVICE,)), set())
+        await applier.run(Decision(apply=(SERVICE,)), {})
     assert cluster.objects[ref(SERVICE)]["spec"] == {"theirs": True}
 
 
@@ -89,7 +89,7 @@ async def test_a_stranger_that_came_up_meanwhile_is_not_overwritten(cluster, app
 async def test_what_concerns_everything_stops_everything(cluster, applier, error):
     cluster.fault = lambda *_: error
     with pytest.raises(type(error)):
-        await applier.run(Decision(apply=(ACCOUNT, SERVICE)), set())
+        await applier.run(Decision(apply=(ACCOUNT, SERVICE)), {})
     assert len(cluster.requests) == 1
 
 
@@ -98,11 +98,11 @@ async def test_only_the_object_that_was_seen_is_deleted(cluster, clock):
     store.put(cluster.put(SERVICE))
     del cluster.objects[ref(SERVICE)]
     other = cluster.put(SERVICE)
-    await Applier(cluster, store, clock).run(Decision(delete=(ref(SERVICE),)), set())
+    await Applier(cluster, store, clock).run(Decision(delete=(ref(SERVICE),)), {})
     assert cluster.objects[ref(SERVICE)]["metadata"]["uid"] == other["metadata"]["uid"]
 
 
 async def test_answers_go_into_the_store(cluster, clock):
     store = Store()
-    await Applier(cluster, store, clock).run(Decision(apply=(SERVICE,)), set())
+    await Applier(cluster, store, clock).run(Decision(apply=(SERVICE,)), {})
     assert store.get(ref(SERVICE)) == cluster.objects[ref(SERVICE)]

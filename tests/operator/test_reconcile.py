@@ -1,7 +1,7 @@
 import pytest
 
 from opsbuddy_core.routes import CONFIG_MAP
-from opsbuddy_operator.cluster.api import RefusedError
+from opsbuddy_operator.cluster.api import ConflictError, RefusedError
 from opsbuddy_operator.cluster.kinds import SERVICE
 from opsbuddy_operator.cluster.store import Store
 from opsbuddy_operator.models import Key, Ref, Subject
@@ -23,7 +23,7 @@ class World:
     def __init__(self) -> None:
         self.cluster, self.store, self.told = FakeCluster(), Store(), []
         self.references = References(self.cluster, self.told.append, 0)
-        routes = Routes(self.cluster, self.store, NoGateways(), self.told.append, lambda *_: None)
+        routes = Routes(self.cluster, self.store, NoGateways(), self.told.append)
         self.reconcile = ServiceReconciler(self.cluster, self.store, self.references, routes, "test")
 
     def resource(self, **spec):
@@ -86,6 +86,45 @@ async def test_an_object_of_ours_that_no_watch_told_of_is_no_stranger(world):
     await world.reconcile(WEB)
     assert world.cluster.writes == []
     assert world.status("Stalled")[0] == "False"
+
+
+@pytest.mark.parametrize("label", ["app.kubernetes.io/managed-by", "opsbuddy.dev/service"])
+async def test_a_label_that_somebody_changes_is_put_back(world, label):
+    """The watches select by one of them, and call a child deleted that has lost it."""
+    world.resource()
+    await world.settle()
+    live = world.cluster.objects[DEPLOYMENT]
+    edited = world.cluster.put(
+        {**live, "metadata": live["metadata"] | {"labels": live["metadata"]["labels"] | {label: "other"}}}
+    )
+    world.store.remove(edited) if label == "app.kubernetes.io/managed-by" else world.store.put(edited)
+    await world.reconcile(WEB)
+    assert world.cluster.objects[DEPLOYMENT]["metadata"]["labels"] == live["metadata"]["labels"]
+    world.cluster.requests.clear()
+    await world.reconcile(WEB)
+    assert world.cluster.requests == []
+
+
+async def test_what_took_the_place_of_a_child_unseen_is_not_written_to(world):
+    world.resource()
+    await world.settle()
+    del world.cluster.objects[DEPLOYMENT]
+    stranger = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "t"}}
+    world.cluster.put(stranger | {"spec": {"theirs": True}})
+    world.resource(replicas=3)
+    with pytest.raises(ConflictError):
+        await world.reconcile(WEB)
+    assert world.cluster.objects[DEPLOYMENT]["spec"] == {"theirs": True}
+
+
+async def test_a_routing_table_that_is_refused_keeps_no_service_from_running(world):
+    world.resource(role="Gateway")
+    world.cluster.fault = lambda verb, where: (
+        RefusedError("quota exceeded") if (verb, where.name) == ("apply", CONFIG_MAP) else None
+    )
+    await world.settle()
+    assert DEPLOYMENT in world.cluster.objects
+    assert world.status("Stalled") == ("True", "ApiRefused")
 
 
 async def test_a_stranger_is_told_and_looked_at_again(world):

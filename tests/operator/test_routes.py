@@ -4,6 +4,7 @@ import pytest
 
 from opsbuddy_core.routes import CONFIG_MAP, HASH_ANNOTATION, KEY, RoutingTable, digest
 from opsbuddy_operator.cluster import kinds
+from opsbuddy_operator.cluster.api import RefusedError
 from opsbuddy_operator.cluster.store import Store
 from opsbuddy_operator.models import Key, Subject, ref
 from opsbuddy_operator.reconcile import routes as module
@@ -31,11 +32,7 @@ class World:
     def __init__(self) -> None:
         self.cluster, self.store, self.gateways = FakeCluster(), Store(), Gateways()
         self.told: list[Key] = []
-        self.warned: list[str] = []
-        self.routes = Routes(self.cluster, self.store, self.gateways, self.told.append, self._warn)
-
-    def _warn(self, _, event) -> None:
-        self.warned.append(event.reason)
+        self.routes = Routes(self.cluster, self.store, self.gateways, self.told.append)
 
     def service(self, name: str, **spec):
         spec = {"image": {"repository": "x", "tag": "1"}, "port": 8001} | spec
@@ -107,7 +104,7 @@ async def test_it_is_written_only_when_it_differs(world):
     assert world.cluster.writes == [("apply", "ConfigMap", CONFIG_MAP)]
     again = World()
     again.cluster, again.store = world.cluster, world.store
-    await Routes(again.cluster, again.store, again.gateways, again.told.append, again._warn)(ROUTES)
+    await Routes(again.cluster, again.store, again.gateways, again.told.append)(ROUTES)
     assert len(world.cluster.writes) == 1, "a restart writes nothing"
 
 
@@ -179,6 +176,7 @@ async def test_those_whom_a_change_concerns_are_brought_back_and_nobody_else(wor
 
 async def test_a_table_of_somebody_else_is_left_alone_and_told(world):
     world.gateway()
+    world.routed("a")
     foreign = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -189,10 +187,55 @@ async def test_a_table_of_somebody_else_is_left_alone_and_told(world):
     for _ in range(3):
         assert await world.routes(ROUTES) == module.STRANGER_SECONDS
     assert world.cluster.objects[TABLE]["data"] == {"a": "b"}
-    assert world.warned == ["NameTaken"]
+    for name in ("gateway", "a"):
+        assert world.seen(name)["table_fault"][0] == "NameTaken"
     del world.cluster.objects[TABLE]
     await world.routes(ROUTES)
     assert world.table() == []
+    assert world.seen("a")["table_fault"] is None
+
+
+async def test_a_table_that_is_refused_is_told_and_stops_no_service(world):
+    world.gateway()
+    world.routed("a")
+    world.pod("a")
+    world.cluster.fault = lambda verb, _: RefusedError("quota exceeded") if verb == "apply" else None
+    await world.routes.ensure("t")
+    reason, words = world.seen("a")["table_fault"]
+    assert (reason, "quota exceeded" in words, CONFIG_MAP in words) == ("ApiRefused", True, True)
+    for _ in range(3):
+        assert 0 < await world.routes(ROUTES) <= 5
+    assert len(world.cluster.writes) == 1, "the same is not tried again at once"
+    world.cluster.fault = lambda *_: None
+    world.routed("b")
+    world.pod("b", "10.0.0.2")
+    await world.routes(ROUTES)
+    assert world.table() == ["/api/a", "/api/b"]
+    assert world.seen("a")["table_fault"] is None
+
+
+async def test_a_table_whose_labels_somebody_changed_is_still_ours(world):
+    world.gateway()
+    world.routed("a")
+    world.pod("a")
+    await world.routes(ROUTES)
+    live = world.cluster.objects[TABLE]
+    labels = live["metadata"]["labels"] | {"app.kubernetes.io/managed-by": "Helm"}
+    world.store.remove(world.cluster.put({**live, "metadata": live["metadata"] | {"labels": labels}}))
+    await world.routes(ROUTES)
+    assert world.cluster.objects[TABLE]["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "opsbuddy-operator"
+    assert world.seen("a")["table_fault"] is None
+
+
+async def test_a_table_that_is_deleted_comes_back_with_the_routes_of_services_that_restart(world):
+    world.gateway()
+    world.routed("a")
+    world.pod("a")
+    await world.routes(ROUTES)
+    world.pod("a", ready="False")
+    world.gone("ConfigMap", CONFIG_MAP)
+    await world.routes(ROUTES)
+    assert world.table() == ["/api/a"]
 
 
 async def test_a_table_that_is_too_large_is_told_and_the_last_one_stays(world, monkeypatch):
@@ -206,7 +249,7 @@ async def test_a_table_that_is_too_large_is_told_and_the_last_one_stays(world, m
     for _ in range(3):
         await world.routes(ROUTES)
     assert world.table() == ["/api/a"]
-    assert world.warned == ["RoutesTooLarge"]
+    assert world.seen("b")["table_fault"][0] == "RoutesTooLarge"
     assert world.seen("b")["table_hash"] == world.hash()
 
 

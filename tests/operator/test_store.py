@@ -55,6 +55,29 @@ def test_an_object_follows_its_label():
     assert len(store) == 0
 
 
+def test_what_a_watch_lost_sight_of_is_taken_back_as_it_is_but_not_as_it_was():
+    store = Store()
+    store.put(obj(1))
+    store.remove(obj(4))  # the label by which the watch selects went in version 4
+    assert not store.put(obj(3))
+    assert store.put(obj(4))
+
+
+def test_what_was_found_to_be_gone_does_not_come_back_by_an_event_that_is_late():
+    store = Store()
+    store.put(obj(3))
+    store.remove(store.get(ref(obj(0))))
+    assert not store.put(obj(3))
+
+
+def test_an_object_stays_with_its_owner_whatever_its_labels_say():
+    store = Store()
+    owner = {"kind": "OpsBuddyService", "name": "web", "controller": True}
+    store.put(obj(1, ownerReferences=[owner], labels={"opsbuddy.dev/service": "other"}))
+    assert store.labelled("t", "web")
+    assert not store.labelled("t", "other")
+
+
 def test_resources_are_found_by_namespace():
     store = Store()
     web = {**obj(1, kind="OpsBuddyService"), "apiVersion": "opsbuddy.dev/v1alpha1"}

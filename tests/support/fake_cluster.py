@@ -53,6 +53,10 @@ class FakeCluster:
         self._ask("apply", ref(obj))
         if not force and ref(obj) in self.objects:
             raise ConflictError(f"{ref(obj).name} has another owner")
+        if (uid := obj["metadata"].get("uid")) and self.objects.get(ref(obj), {"metadata": {}})["metadata"].get(
+            "uid"
+        ) != uid:
+            raise ConflictError(f"{ref(obj).name} is not {uid}")
         return self.put(_merged(self.objects.get(ref(obj), {}), obj))
 
     async def patch(self, obj: Object) -> Object:

@@ -10,14 +10,14 @@ from opsbuddy_operator.cluster.client import KubernetesApi
 from opsbuddy_operator.cluster.kinds import LEASE
 from opsbuddy_operator.cluster.store import Store
 from opsbuddy_operator.lease import Lease
-from opsbuddy_operator.models import Event, Object, Subject
+from opsbuddy_operator.models import Subject
 from opsbuddy_operator.queue import Priority, Queue
 from opsbuddy_operator.reconcile.audit import Audit
 from opsbuddy_operator.reconcile.gateways import GatewayProbe
 from opsbuddy_operator.reconcile.news import News
 from opsbuddy_operator.reconcile.references import References
 from opsbuddy_operator.reconcile.routes import Routes
-from opsbuddy_operator.reconcile.service import ServiceReconciler, record
+from opsbuddy_operator.reconcile.service import ServiceReconciler
 from opsbuddy_operator.reconcile.workers import Workers
 from opsbuddy_operator.settings import OperatorSettings
 
@@ -31,13 +31,13 @@ class Engine:
     """Works while it leads, or always without leader election."""
 
     def __init__(self, settings: OperatorSettings, api: KubernetesApi, probe: GatewayProbe) -> None:
-        self._settings, self._api = settings, api
+        self._settings = settings
         self.store, self.queue = Store(), Queue()
         self._lease = Lease(api, LEASE.ref(settings.lease_namespace, settings.lease_name), settings.identity)
         if settings.leader_election:
             api.may_write = self._lease.leads
         self._references = References(api, self.queue.add, settings.reference_seconds)
-        routes = Routes(api, self.store, probe, self.queue.add, self._warn)
+        routes = Routes(api, self.store, probe, self.queue.add)
         services = ServiceReconciler(api, self.store, self._references, routes, settings.identity)
         self.news = News(self.store, self.queue, routes)
         self._audit = Audit(api, self.store, self.news, settings.namespaces)
@@ -115,9 +115,6 @@ class Engine:
                 await self._audit.run()
             except ApiError as error:
                 log.warning("The audit could not be done", operation="audit", reason=str(error))
-
-    def _warn(self, about: Object, event: Event) -> None:
-        self._run(record(self._api, about, event, self._settings.identity))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

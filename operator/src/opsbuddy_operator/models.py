@@ -5,10 +5,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from opsbuddy_core.resource import Reason
 from opsbuddy_core.routes import RoutingTable
 
 Object = Mapping[str, Any]
 """A Kubernetes object as the API server returns it, or as it should be."""
+
+Fault = tuple[Reason, str]
+"""Something that somebody has to mend: in one word, and in a sentence that says what to do."""
 
 FIELD_MANAGER = "opsbuddy"
 HANDOVER_MANAGER = (
@@ -70,6 +74,7 @@ class Observed:
     failures: Mapping[Ref, str] = field(default_factory=dict)  # what the API server refused in this pass, in its words
     table_hash: str | None = None  # of the routing table as it is in the namespace
     table: RoutingTable | None = None  # the routing table as it is in the namespace
+    table_fault: Fault | None = None  # why it is not as it should be
     gateways: tuple[Gateway, ...] = ()  # ready pods of the namespace's Gateway resources
     has_gateway: bool = False  # the namespace has a resource with role Gateway
     route_conflict: str | None = None  # name of the resource that has this one's prefix

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from opsbuddy_core.resource import OpsBuddyServiceStatus
+from opsbuddy_core.resource import OpsBuddyServiceStatus, Reason
+from opsbuddy_core.routes import RoutingTable
 from opsbuddy_operator.decide.routing import table
 from opsbuddy_operator.decide.verdict import judge
 from opsbuddy_operator.models import Gateway, Observed, Ref, ref
@@ -269,6 +270,21 @@ SENTENCES: dict[str, tuple[Callable[[], Observed], dict[str, str], list[str]]] =
         lambda: autoscaler("True", "2026-01-02T03:02:00Z"),
         {"Ready": "True/AllReady"},
         [],
+    ),
+    "a table that cannot be written is told of a service that waits for its route": (
+        lambda: replace(settled(resource()), table=RoutingTable(), table_fault=(Reason.NAME_TAKEN, "ConfigMap x is not ours")),
+        {"Ready": "False/NameTaken", "RoutesProgrammed": "False/NameTaken", "Stalled": "False/NotStalled"},
+        ["ConfigMap x is not ours"],
+    ),
+    "a table that cannot be written changes nothing for a service that is routed": (
+        lambda: replace(settled(resource()), table_fault=(Reason.ROUTES_TOO_LARGE, "too many")),
+        {"Ready": "True/AllReady", "RoutesProgrammed": "True/Programmed"},
+        [],
+    ),
+    "a gateway whose table cannot be written is stalled": (
+        lambda: replace(settled(resource(role="Gateway", route=None)), table_fault=(Reason.API_REFUSED, "ConfigMap x: quota")),
+        {"Ready": "False/ApiRefused", "Stalled": "True/ApiRefused"},
+        ["ConfigMap x: quota"],
     ),
     "a suspended service says so and stays as ready as it is": (
         lambda: changed(settled(resource()), suspend=True),

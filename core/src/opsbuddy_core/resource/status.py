@@ -37,6 +37,7 @@ class Reason(StrEnum):
     WAITING_FOR_GATEWAY = "WaitingForGateway"  # not every ready gateway serves the table yet
     PROGRAMMED = "Programmed"
     ROUTE_CONFLICT = "RouteConflict"  # another resource has the prefix
+    ROUTES_TOO_LARGE = "RoutesTooLarge"  # the routing table of the namespace does not fit into its ConfigMap
     # Stalled: the spec cannot work as it is
     NAME_TAKEN = "NameTaken"  # an object of that name exists and is not ours
     INVALID_SPEC = "InvalidSpec"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from opsbuddy_core.resource import KIND
 from opsbuddy_operator.cluster.kinds import POD, SERVICE, Kind
 from opsbuddy_operator.models import SERVICE_LABEL, Object, Ref, ref
 
@@ -29,13 +30,13 @@ class Store:
         self._kinds: dict[str, dict[Ref, None]] = {}
         self._labelled: dict[tuple[str, str], dict[Ref, None]] = {}  # namespace and name of the resource
         self._services: dict[str, dict[str, Ref]] = {}  # namespace and name
-        self._removed: dict[Ref, int] = {}
+        self._removed: dict[Ref, int] = {}  # what is older than this was before the removal
 
     def put(self, obj: Object) -> bool:
         """Take an object; False when something at least as new is here already."""
         where, version = ref(obj), version_of(obj)
         known = self._objects.get(where)
-        if version <= max(version_of(known) if known else 0, self._removed.get(where, 0)):
+        if version <= (version_of(known) if known else 0) or version < self._removed.get(where, 0):
             return False
         if known:
             self._unlink(where, known)
@@ -45,12 +46,15 @@ class Store:
         return True
 
     def remove(self, obj: Object) -> bool:
-        """Forget an object that was deleted; False when a newer one has its name, or it was not here."""
+        """Forget an object that was deleted; False when a newer one has its name, or it was not here.
+
+        A watch calls deleted, too, what lost the label that it selects by. That object lives on, in the very version of the event.
+        """
         where, version = ref(obj), version_of(obj)
         known = self._objects.get(where)
         if known and uid_of(known) != uid_of(obj) and version_of(known) > version:
             return False
-        self._removed[where] = max(version, self._removed.get(where, 0), version_of(known) if known else 0)
+        self._removed[where] = max(version, self._removed.get(where, 0), version_of(known) + 1 if known else 0)
         if len(self._removed) > REMEMBERED:
             del self._removed[next(iter(self._removed))]
         if not known:
@@ -71,7 +75,7 @@ class Store:
         return [self._objects[where] for _, where in sorted(self._services.get(namespace, {}).items())]
 
     def labelled(self, namespace: str, name: str) -> list[Object]:
-        """Return the objects that carry the label of this resource, pods too."""
+        """Return the objects that belong to this resource, pods too."""
         return [self._objects[where] for where in self._labelled.get((namespace, name), ())]
 
     def pods(self, namespace: str, name: str) -> list[Object]:
@@ -103,7 +107,10 @@ class Store:
 
 
 def service_of(obj: Object) -> str | None:
-    """Return the name of the resource that an object belongs to, by its label."""
+    """Return the name of the resource that an object belongs to, by its owner, which an edit of the labels leaves as it is, or its label."""
+    for owner in obj["metadata"].get("ownerReferences") or ():
+        if owner.get("controller") and owner.get("kind") == KIND:
+            return str(owner["name"])
     name: str | None = (obj["metadata"].get("labels") or {}).get(SERVICE_LABEL)
     return name
 

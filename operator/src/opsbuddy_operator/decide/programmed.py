@@ -15,7 +15,7 @@ def programmed(observed: Observed, spec: OpsBuddyServiceSpec, wanted: int, *, wa
     Another service's route changes the table too. Gateways that have yet to take that over go on serving ours, so that what was
     programmed stays so.
     """
-    name, namespace = observed.resource["metadata"]["name"], observed.resource["metadata"]["namespace"]
+    namespace = observed.resource["metadata"]["namespace"]
     if spec.role == "Gateway" or spec.route is None:
         return _done(Reason.NO_ROUTE, "No route is asked for.")
     prefix = spec.route.prefix
@@ -31,9 +31,7 @@ def programmed(observed: Observed, spec: OpsBuddyServiceSpec, wanted: int, *, wa
             f"namespace {namespace} has no gateway: create an OpsBuddyService with role Gateway in it",
         )
     if not _in_table(observed, spec):
-        if wanted == 0:
-            return _done(Reason.SCALED_TO_ZERO, f"{prefix} is routed when there are pods.")
-        return _not(Reason.WAITING_FOR_ENDPOINT, f"{prefix} is routed as soon as the first pod of {name} is ready.")
+        return _absent(observed, prefix, wanted)
     return _served(observed, prefix, was=was)
 
 
@@ -56,6 +54,16 @@ def _served(observed: Observed, prefix: str, *, was: bool) -> Finding:
     return _done(
         Reason.PROGRAMMED, f"Every gateway routes {prefix} to the service.", _GATEWAY_ASKED_EVERY if late else None
     )
+
+
+def _absent(observed: Observed, prefix: str, wanted: int) -> Finding:
+    if wanted == 0:
+        return _done(Reason.SCALED_TO_ZERO, f"{prefix} is routed when there are pods.")
+    if observed.table_fault:
+        reason, words = observed.table_fault
+        return _not(reason, f"{prefix} is not routed: {words}")
+    name = observed.resource["metadata"]["name"]
+    return _not(Reason.WAITING_FOR_ENDPOINT, f"{prefix} is routed as soon as the first pod of {name} is ready.")
 
 
 def _in_table(observed: Observed, spec: OpsBuddyServiceSpec) -> bool:

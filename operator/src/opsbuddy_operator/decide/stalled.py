@@ -9,10 +9,9 @@ from opsbuddy_operator.decide import claim
 from opsbuddy_operator.decide.desired import is_autoscaled, live
 from opsbuddy_operator.decide.finding import Finding
 from opsbuddy_operator.decide.references import required
-from opsbuddy_operator.models import Observed
+from opsbuddy_operator.models import Fault, Observed
 
 _BLIND_FOR = 90.0  # seconds; new pods have no metrics yet
-Fault = tuple[Reason, str]
 
 
 def stalled(observed: Observed, spec: OpsBuddyServiceSpec, now: datetime) -> Finding:
@@ -23,6 +22,7 @@ def stalled(observed: Observed, spec: OpsBuddyServiceSpec, now: datetime) -> Fin
         *_missing(observed),
         *_storage(observed, spec),
         *_refused(observed),
+        *([observed.table_fault] if observed.table_fault and spec.role == "Gateway" else []),
         *_unsupported(spec),
         *blind,
     ]

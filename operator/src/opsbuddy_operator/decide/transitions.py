@@ -12,6 +12,7 @@ _WARNING = frozenset(
         Reason.DEADLINE_EXCEEDED,
         Reason.NO_GATEWAY,
         Reason.ROUTE_CONFLICT,
+        Reason.ROUTES_TOO_LARGE,
         Reason.NAME_TAKEN,
         Reason.INVALID_SPEC,
         Reason.REFERENCE_MISSING,

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -34,14 +34,16 @@ class Applier:
         self._api, self._store, self._clock = api, store, clock
         self._refusals: dict[Ref, Refusal] = {}
 
-    async def run(self, decision: Decision, present: Collection[Ref]) -> dict[Ref, str]:
-        """Carry out a decision; returns what was refused. `present` names the children that exist and are ours.
+    async def run(self, decision: Decision, present: Mapping[Ref, str]) -> dict[Ref, str]:
+        """Carry out a decision; returns what was refused. `present` are the children that exist and are ours, with their uids.
 
-        Raises UnavailableError, ConflictError and TerminatingError: the whole has to wait.
+        With the uid no object is written to that took the place of the one that was seen. Raises UnavailableError, ConflictError and
+        TerminatingError: the whole has to wait.
         """
         failures: dict[Ref, str] = {}
         for manifest in decision.handover:
-            await self._try(manifest, failures, partial(self._api.apply, manager=HANDOVER_MANAGER))
+            send = partial(self._api.apply, manager=HANDOVER_MANAGER)
+            await self._try(_of(manifest, present), failures, send)
         handed_over = set(failures)
         for patch in decision.repair:
             await self._try(patch, failures, self._api.patch)
@@ -49,7 +51,7 @@ class Applier:
             if (where := ref(manifest)) in handed_over:
                 continue  # without the hand-over this would set the replicas to 1
             force = where in present  # what came up meanwhile under a name of ours is a stranger: ConflictError
-            await self._try(manifest, failures, partial(self._api.apply, force=force))
+            await self._try(_of(manifest, present), failures, partial(self._api.apply, force=force))
         for where in decision.delete:
             await self._delete(where, failures)
         return failures
@@ -105,3 +107,9 @@ class Applier:
         log.warning(
             "Refused", operation="apply", kind=where.kind, namespace=where.namespace, name=where.name, reason=words
         )
+
+
+def _of(manifest: Object, present: Mapping[Ref, str]) -> Object:
+    if (uid := present.get(ref(manifest))) is None:
+        return manifest
+    return {**manifest, "metadata": {**manifest["metadata"], "uid": uid}}

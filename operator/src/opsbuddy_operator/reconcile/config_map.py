@@ -25,16 +25,17 @@ def differs(wanted: Object, live: Object) -> bool:
     )
 
 
-def is_ours(live: Object) -> bool:
-    """Tell whether the operator made it, by its label."""
+def is_ours(live: Object, gateways: list[Object]) -> bool:
+    """Tell whether the operator made it, by its label or its owners."""
     label, operator = MANAGED_BY
-    return bool((live["metadata"].get("labels") or {}).get(label) == operator)
+    owners = {gateway["metadata"]["uid"] for gateway in gateways}
+    return (live["metadata"].get("labels") or {}).get(label) == operator or not owners.isdisjoint(_owners(live))
 
 
 def parse(live: Object | None) -> RoutingTable | None:
     """Return the table in it; None where there is none that can be read."""
     try:
-        return RoutingTable.parse(live["data"][KEY]) if live and is_ours(live) else None
+        return RoutingTable.parse(live["data"][KEY]) if live else None
     except (ValueError, KeyError, TypeError):
         return None
 

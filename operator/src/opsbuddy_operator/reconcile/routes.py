@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from opsbuddy_core.logs import get_logger
-from opsbuddy_core.routes import CONFIG_MAP, RoutingTable, digest
+from opsbuddy_core.resource import Reason
+from opsbuddy_core.routes import CONFIG_MAP, RoutingTable
 from opsbuddy_operator.cluster import kinds
 from opsbuddy_operator.cluster.api import Api
 from opsbuddy_operator.cluster.store import Store, deleting, pod_ready, uid_of
 from opsbuddy_operator.decide.routing import table
-from opsbuddy_operator.models import Event, Gateway, Key, Object, Subject, ref
+from opsbuddy_operator.models import Decision, Fault, Gateway, Key, Object, Ref, Subject, ref
 from opsbuddy_operator.reconcile import config_map
+from opsbuddy_operator.reconcile.apply import Applier
 from opsbuddy_operator.reconcile.gateways import GatewayProbe
 
 DEBOUNCE, LONGEST_DEBOUNCE = 0.2, 5.0
@@ -33,7 +35,8 @@ class Routing:
     has_gateway: bool = False
     served: dict[str, Gateway] = field(default_factory=dict)  # uid of a ready pod to what it says
     asked: int = 0  # times in a row without that all serve the table
-    complaint: str | None = None  # what was told last of a table that could not be written
+    fault: Fault | None = None  # why the table is not in the ConfigMap
+    next_attempt: float | None = None  # seconds after which it may be written after all
     cost: float = 0.0  # seconds that the last pass took
 
 
@@ -46,17 +49,10 @@ class Routes:
         store: Store,
         probe: GatewayProbe,
         changed: Callable[[Key], None],
-        warn: Callable[[Object, Event], Any],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._api, self._store, self._probe, self._changed, self._warn, self._clock = (
-            api,
-            store,
-            probe,
-            changed,
-            warn,
-            clock,
-        )
+        self._api, self._store, self._probe, self._changed, self._clock = api, store, probe, changed, clock
+        self._applier = Applier(api, store, clock)
         self._known: dict[str, Routing] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -79,6 +75,7 @@ class Routes:
         return {
             "table": known.table,
             "table_hash": known.table_hash,
+            "table_fault": known.fault,
             "gateways": tuple(known.served.values()),
             "has_gateway": known.has_gateway,
             "route_conflict": known.conflicts.get(name),
@@ -98,18 +95,24 @@ class Routes:
             return None
         known = self._known.get(namespace, Routing())
         before = replace(known, served=dict(known.served), conflicts=dict(known.conflicts))
-        live = await self._live(namespace)
-        wanted, known.conflicts = table(services, self._ready(services), config_map.parse(live))
-        known.table, known.table_hash = await self._write(namespace, known, wanted, live)
-        known.has_gateway = bool(self._gateways(namespace))
+        live, gateways = await self._live(namespace), self._gateways(namespace)
+        ours = live if live and config_map.is_ours(live, gateways) else None
+        wanted, known.conflicts = table(services, self._ready(services), config_map.parse(ours) or known.table)
+        known.fault, known.next_attempt = self._impossible(wanted, live, ours)
+        if not known.fault:
+            await self._write(namespace, known, wanted, ours)
+        known.table, known.table_hash = self._there(namespace, gateways)
+        known.has_gateway = bool(gateways)
         known.cost = self._clock() - begun
         if known.table_hash != before.table_hash:
             known.asked = 0
+        if known.fault and known.fault != before.fault:
+            log.warning(known.fault[1], operation="routes", namespace=namespace)
         look_again = await self._ask(namespace, known)
         if namespace in self._known:
             self._bring_back(services, before, known)
         self._known[namespace] = known
-        return STRANGER_SECONDS if known.complaint else look_again
+        return min((wait for wait in (look_again, known.next_attempt) if wait is not None), default=None)
 
     def _ready(self, services: list[Object]) -> set[str]:
         names = [(service["metadata"]["namespace"], service["metadata"]["name"]) for service in services]
@@ -117,46 +120,43 @@ class Routes:
 
     async def _live(self, namespace: str) -> Object | None:
         """Return the ConfigMap, ours or not."""
-        where = kinds.CONFIG_MAP.ref(namespace, CONFIG_MAP)
-        live = self._store.get(where)
-        return live if live or not self._gateways(namespace) else await self._api.get(where)
+        live = self._store.get(_where(namespace))
+        return live if live or not self._gateways(namespace) else await self._api.get(_where(namespace))
 
-    async def _write(
-        self, namespace: str, known: Routing, wanted: RoutingTable, live: Object | None
-    ) -> tuple[RoutingTable | None, str | None]:
-        """Write the table if it differs; returns the one that is there afterwards, and its hash."""
-        gateways = self._gateways(namespace)
-        if not gateways:
-            if live is not None:  # the resource that owns it is no Gateway any more
-                await self._api.delete(ref(live), uid_of(live))
-            return None, None
-        if live is not None and not config_map.is_ours(live):
-            self._complain(
-                gateways[0],
-                "NameTaken",
-                f"ConfigMap {CONFIG_MAP} exists and is not ours: delete it, so that services can be routed",
-                known,
-            )
-            return None, None
-        text = wanted.text()
+    def _impossible(
+        self, wanted: RoutingTable, live: Object | None, ours: Object | None
+    ) -> tuple[Fault | None, float | None]:
+        """Say why the table cannot be written, and after how many seconds to look again where no event would tell of a change."""
+        if live is not None and ours is None:
+            words = f"ConfigMap {CONFIG_MAP} exists and is not ours, so it is left alone: delete it, so that services can be routed"
+            return (Reason.NAME_TAKEN, words), STRANGER_SECONDS
+        if (size := len(wanted.text().encode())) > LIMIT:
+            words = f"the routing table has {size} bytes, more than the {LIMIT} that fit, so the last one stays: use fewer or shorter routes"
+            return (Reason.ROUTES_TOO_LARGE, words), None
+        return None, None
+
+    async def _write(self, namespace: str, known: Routing, wanted: RoutingTable, ours: Object | None) -> None:
+        """Write the table if it differs. That it is refused is told, and stops nothing: services run without routes, too."""
+        decision = self._decide(self._gateways(namespace), wanted.text(), ours)
+        failures = await self._applier.run(decision, {ref(ours): uid_of(ours)} if ours else {})
+        for words in failures.values():
+            known.fault = Reason.API_REFUSED, f"the API server refused ConfigMap {CONFIG_MAP}: {words}"
+            known.next_attempt = self._applier.next_attempt(failures)
+        if decision.apply and not failures:
+            log.info("Routing table written", operation="routes", namespace=namespace, routes=len(wanted.routes))
+
+    def _decide(self, gateways: list[Object], text: str, ours: Object | None) -> Decision:
+        if not gateways:  # the resource that owns it is no Gateway any more
+            return Decision(delete=(ref(ours),)) if ours else Decision()
         if all(gateway["spec"].get("suspend") for gateway in gateways):
-            return config_map.served(live)
-        if len(text.encode()) > LIMIT:
-            message = f"the routing table has {len(text.encode())} bytes, more than the {LIMIT} that fit: the last one stays; use fewer or shorter routes"
-            self._complain(gateways[0], "RoutesTooLarge", message, known)
-            return config_map.served(live)
-        known.complaint = None
+            return Decision()
         manifest = config_map.manifest(gateways, text)
-        if live is None or config_map.differs(manifest, live):
-            self._store.put(await self._api.apply(manifest, force=live is not None))
-            log.info(
-                "Routing table written",
-                operation="routes",
-                namespace=namespace,
-                routes=len(wanted.routes),
-                sha256=digest(text),
-            )
-        return wanted, digest(text)
+        return Decision(apply=(manifest,)) if ours is None or config_map.differs(manifest, ours) else Decision()
+
+    def _there(self, namespace: str, gateways: list[Object]) -> tuple[RoutingTable | None, str | None]:
+        """Return the table that is in the ConfigMap now, and its hash."""
+        live = self._store.get(_where(namespace))
+        return config_map.served(live) if live and gateways and config_map.is_ours(live, gateways) else (None, None)
 
     async def _ask(self, namespace: str, known: Routing) -> float | None:
         """Ask the gateways that do not serve the table yet, as far as is known."""
@@ -175,11 +175,11 @@ class Routes:
         return float(min(LONGEST_PAUSE, 1.5 ** min(known.asked - 1, 10)))
 
     def _bring_back(self, services: list[Object], before: Routing, known: Routing) -> None:
-        """Bring back the resources that this concerns: whose route changed, who waits, and all when the last gateway goes or the first comes."""
+        """Bring back the resources that this concerns: whose route changed, who waits, or all."""
         if replace(before, cost=0, asked=0) == replace(known, cost=0, asked=0):
             return
         had, has = _routes(before.table), _routes(known.table)
-        everybody = (before.has_gateway, bool(before.served)) != (known.has_gateway, bool(known.served))
+        everybody = _reach(before) != _reach(known)
         for service in services:
             namespace, name = service["metadata"]["namespace"], service["metadata"]["name"]
             if everybody or had.get(name) != has.get(name) or name in known.conflicts or _waits(service):
@@ -196,11 +196,14 @@ class Routes:
             if pod_ready(pod) and pod.get("status", {}).get("podIP")
         ]
 
-    def _complain(self, gateway: Object, reason: str, message: str, known: Routing) -> None:
-        if known.complaint != message:
-            known.complaint = message
-            log.error(message, operation="routes", namespace=gateway["metadata"]["namespace"])
-            self._warn(gateway, Event("Warning", reason, message))
+
+def _where(namespace: str) -> Ref:
+    return kinds.CONFIG_MAP.ref(namespace, CONFIG_MAP)
+
+
+def _reach(known: Routing) -> tuple[bool, bool, Fault | None]:
+    """What makes a difference to every resource of the namespace."""
+    return known.has_gateway, bool(known.served), known.fault
 
 
 def _routes(routing: RoutingTable | None) -> dict[str, Any]:

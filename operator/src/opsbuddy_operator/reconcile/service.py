@@ -9,9 +9,10 @@ from uuid import uuid4
 
 from opsbuddy_core.logs import get_logger
 from opsbuddy_core.routes import CONFIG_MAP
+from opsbuddy_operator.cluster import kinds
 from opsbuddy_operator.cluster.api import AbsentError, Api, ApiError, ConflictError
 from opsbuddy_operator.cluster.kinds import EVENT, POD
-from opsbuddy_operator.cluster.store import Store, deleting
+from opsbuddy_operator.cluster.store import Store, deleting, uid_of
 from opsbuddy_operator.decide.decision import decide
 from opsbuddy_operator.decide.desired import desired
 from opsbuddy_operator.decide.ownership import is_ours
@@ -53,7 +54,7 @@ class ServiceReconciler:
             return None
         await self._routes.ensure(key.namespace)
         observed = await self._gather(key, resource)
-        present = {ref(child) for child in observed.children}
+        present = {ref(child): uid_of(child) for child in observed.children}
         failures = await self._applier.run(decide(observed), present)
         observed = self._after(observed, failures)
         verdict = judge(observed, datetime.now(UTC))
@@ -74,10 +75,11 @@ class ServiceReconciler:
 
     def _children(self, resource: Object) -> tuple[Object, ...]:
         namespace, name = resource["metadata"]["namespace"], resource["metadata"]["name"]
+        table = kinds.CONFIG_MAP.ref(namespace, CONFIG_MAP)
         return tuple(
             obj
             for obj in self._store.labelled(namespace, name)
-            if obj["kind"] != POD.kind and obj["metadata"]["name"] != CONFIG_MAP and is_ours(obj, resource)
+            if obj["kind"] != POD.kind and ref(obj) != table and is_ours(obj, resource)
         )
 
     async def _strangers(self, observed: Observed) -> Mapping[Ref, Object]:
