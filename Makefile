@@ -28,6 +28,8 @@ check: $(INSTALLED) ## What a developer runs all day, under a minute: lint, type
 	@$(BIN)/pytest -q -m "$(FAST)" $(PYTEST_ARGUMENTS)
 test: $(INSTALLED) ## Every test; installs what it needs and says what it does
 	@tests/run.sh
+bench: $(INSTALLED) ## What it costs, each time beside a baseline; the figures in tests/.artifacts/bench.json
+	@$(BIN)/python -m tests.bench $(BENCH_ARGUMENTS)
 format: $(INSTALLED) ## Format and mend what can be mended
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix .
 generate: $(INSTALLED) ## Write the generated files anew: CRD, chart schema and tables, install.yaml
@@ -55,4 +57,4 @@ $(INSTALLED): $(VENV)/bin/uv requirements.lock pyproject.toml $(MEMBERS:=/pyproj
 	@flock $(VENV)/.make.lock $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
 	@touch $@
 
-.PHONY: demo up down install check test format generate lock clean help
+.PHONY: demo up down install check test bench format generate lock clean help

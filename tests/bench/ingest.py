@@ -1,0 +1,81 @@
+"""How fast the analytics service takes logs into its journal; the baseline is `executemany` into a plain SQLite table, as durable."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable
+
+from opsbuddy_analytics_service.embedded import MIGRATIONS, SqliteJournal
+from opsbuddy_analytics_service.intake import from_json
+from opsbuddy_analytics_service.models import LogEntry
+from opsbuddy_analytics_service.service import Analytics
+from opsbuddy_core.sqlite import SqliteStore
+from tests.bench.figures import Figure, figure
+from tests.bench.log_entries import insert, items, plain, rows
+from tests.bench.run import Run, timed
+
+BATCH, SENDERS = 500, 32
+
+
+def measure(run: Run) -> list[Figure]:
+    with asyncio.Runner() as loop:
+        store = SqliteStore(run.folder / "journal.sqlite3", MIGRATIONS)
+        loop.run(store.start())
+        journal = SqliteJournal(store)
+        loop.run(journal.begin(archived=False))
+        table = plain(run.folder / "plain.sqlite3")
+        seen = run.rates(_ours(loop, journal) | _baselines(table))
+        loop.run(store.stop())
+        table.close()
+    logs = {name: [rate * (BATCH if "batch" in name else SENDERS) for rate in rates] for name, rates in seen.items()}
+    batch, single = f"logs in batches of {BATCH}", f"single logs of {SENDERS} senders at once"
+    return [
+        figure(f"{batch}: read, judged, on disk", "/s", logs["request, batch"], "executemany", logs["plain, batch"]),
+        figure(f"{batch}: on disk", "/s", logs["journal, batch"], "executemany", logs["plain, batch"]),
+        figure(f"{single}: on disk", "/s", logs["journal, singles"], "a commit each", logs["plain, singles"]),
+    ]
+
+
+def _ours(loop: asyncio.Runner, journal: SqliteJournal) -> dict[str, Callable[[], float]]:
+    service = Analytics(journal)
+
+    async def request(body: bytes) -> None:
+        result = await service.ingest(from_json(body))
+        assert result.accepted == BATCH
+
+    async def singles(entries: list[LogEntry]) -> None:
+        await asyncio.gather(*(journal.append([entry]) for entry in entries))
+
+    def entries(number: int) -> list[LogEntry]:
+        return from_json(json.dumps(items(number)).encode()).entries
+
+    def whole() -> float:
+        body = json.dumps({"logs": items(BATCH)}).encode()
+        return timed(lambda: loop.run(request(body)))
+
+    def batch() -> float:
+        fresh = entries(BATCH)
+        return timed(lambda: loop.run(journal.append(fresh)))
+
+    def one_by_one() -> float:
+        fresh = entries(SENDERS)
+        return timed(lambda: loop.run(singles(fresh)))
+
+    return {"request, batch": whole, "journal, batch": batch, "journal, singles": one_by_one}
+
+
+def _baselines(table: sqlite3.Connection) -> dict[str, Callable[[], float]]:
+    def batch() -> float:
+        values = rows(items(BATCH))
+        return timed(lambda: insert(table, values))
+
+    def singles() -> float:
+        values = rows(items(SENDERS))
+
+        def commits() -> None:
+            for value in values:
+                insert(table, [value])
+
+        return timed(commits)
+
+    return {"plain, batch": batch, "plain, singles": singles}
