@@ -2,8 +2,10 @@
 
 import os
 import platform
+import resource
 import shutil
 import subprocess
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,9 +28,26 @@ def description() -> dict[str, Any]:
     }
 
 
-def load_average() -> float:
-    """Return how many processes wanted a processor over the last minute, on average."""
-    return round(os.getloadavg()[0], 2)
+class Meanwhile:
+    """What other programs take of the machine from now on, while this process and those that it starts are measured."""
+
+    def __init__(self) -> None:
+        self._begun, self._busy, self._own = time.monotonic(), _busy(), _own()
+
+    def others(self) -> float:
+        """Return their share of all processors; what this process started has to have ended."""
+        passed = (time.monotonic() - self._begun) * (os.cpu_count() or 1)
+        return max(0.0, (_busy() - self._busy - (_own() - self._own)) / passed)
+
+
+def _busy() -> float:
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + getattr(times, "steal", 0.0))
+
+
+def _own() -> float:
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
 def _cpu() -> str:

@@ -11,12 +11,12 @@ HEADINGS = ("bench", "what", "ours", "baseline", "", "ratio", "rounds")
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one bench found. `peak_memory`: of its own process, in MiB. `load`: the load average before and after."""
+    """What one bench found. `peak_memory`: of its own process, in MiB. `others`: the share of the machine that other programs took meanwhile."""
 
     figures: list[Figure]
     peak_memory: float
+    others: float
     seconds: float
-    load: tuple[float, float]
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -28,6 +28,7 @@ def table(reports: Mapping[str, Report]) -> str:
     for name, report in reports.items():
         rows += [_row(name, figure) for figure in report.figures]
         rows.append((name, "memory of the bench's own process", f"{report.peak_memory:.0f} MiB", "", "", "", ""))
+        rows.append((name, "processor time of other programs", f"{report.others:.0%}", "", "", "", ""))
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     return "\n".join(_line(row, widths) for row in rows)
 

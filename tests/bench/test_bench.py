@@ -29,6 +29,7 @@ def test_a_bench_runs_from_the_command_line_to_the_table_and_the_file(tmp_path):
         assert found["against"] in ended.stdout
     assert len(figures) == 3
     assert document["benches"]["log-lines"]["peak_memory"] > 1
+    assert 0 <= document["benches"]["log-lines"]["others"] <= 1
     assert document["machine"]["cpus"] >= 1
     assert "round 3 of 3: ours" in ended.stderr
     assert list(tmp_path.iterdir()) == [file], "what a bench stored is gone"
