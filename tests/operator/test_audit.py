@@ -93,3 +93,35 @@ async def test_it_is_complete_when_the_store_holds_what_there_is(parts):
     store.put(live)
     await asyncio.wait_for(waiting, 5)
     assert audit.complete
+
+
+def ever_newer(cluster, store):
+    """What is listed is told at once, but by then there is a newer state again."""
+    listed = cluster.list
+
+    async def then_told_and_changed(*args, **more):
+        answer = await listed(*args, **more)
+        for live in answer:
+            store.put(live)
+        if answer:
+            cluster.put(child(a=answer[0]["metadata"]["resourceVersion"]))
+        return answer
+
+    cluster.list = then_told_and_changed
+
+
+async def test_a_watch_that_follows_an_object_that_changes_all_the_time_is_not_deaf(parts):
+    cluster, store, _, audit = parts
+    cluster.put(child())
+    ever_newer(cluster, store)
+    for _ in range(4):
+        assert await audit.run() == 0
+    assert audit.deaf == 0
+
+
+async def test_it_becomes_complete_while_objects_change_all_the_time(parts):
+    cluster, store, _, audit = parts
+    cluster.put(child())
+    ever_newer(cluster, store)
+    await asyncio.wait_for(audit.wait_until_complete(), 5)
+    assert audit.complete

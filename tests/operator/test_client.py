@@ -36,6 +36,14 @@ def test_an_answer_is_the_failure_that_it_stands_for(status, answer, expected):
     assert type(translate(status, json.dumps(answer), {})) is expected
 
 
+def test_of_words_that_repeat_a_whole_object_beginning_and_end_are_kept():
+    words = f'Deployment "web" is invalid: {"x" * 100_000}: must be unique'
+    kept = str(translate(422, json.dumps({"message": words}), {}))
+    assert len(kept) < 1100
+    assert kept.startswith('Deployment "web" is invalid')
+    assert kept.endswith("must be unique")
+
+
 def test_the_words_of_the_api_server_are_kept():
     assert str(translate(422, '{"message": "spec.port: required"}', {})) == "spec.port: required"
     assert "502" in str(translate(502, b"<html>", {}))

@@ -94,6 +94,33 @@ async def test_a_leader_that_lost_the_lease_stops_at_the_next_try(cluster, clock
     assert not first.leads()
 
 
+async def test_an_edit_of_the_lease_by_somebody_else_ends_no_leadership(cluster, clock):
+    first = lease(cluster, clock, "a")
+    await first._try()
+    cluster.put({**cluster.objects[WHERE], "metadata": cluster.objects[WHERE]["metadata"] | {"labels": {"a": "b"}}})
+    clock.now += 2
+    await first._try()
+    assert first._renewed == clock.now
+
+
+async def test_a_renewal_whose_answer_was_lost_ends_no_leadership(cluster, clock):
+    first = lease(cluster, clock, "a")
+    await first._try()
+    replace = cluster.replace
+
+    async def without_an_answer(obj):
+        await replace(obj)
+        raise UnavailableError("the answer was lost")
+
+    cluster.replace = without_an_answer
+    with pytest.raises(UnavailableError):
+        await first._try()
+    cluster.replace = replace
+    clock.now += 2
+    await first._try()
+    assert first._renewed == clock.now
+
+
 async def test_without_an_api_server_a_leader_stops_by_itself_before_the_term_ends(cluster, clock):
     first = lease(cluster, clock, "a")
     await first._try()

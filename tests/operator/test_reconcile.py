@@ -67,6 +67,18 @@ async def test_everything_is_made_once_and_then_nothing_is_written(world):
     assert world.cluster.requests == [], "all that it needs to know is in the store"
 
 
+async def test_a_condition_that_somebody_adds_costs_no_write(world):
+    world.resource()
+    await world.settle()
+    live = world.cluster.objects[SERVICE.ref("t", "web")]
+    foreign = {"type": "example.com/Checked", "status": "True"}
+    status = live["status"] | {"conditions": [foreign, *live["status"]["conditions"]]}
+    world.store.put(world.cluster.put({**live, "status": status}))
+    world.cluster.requests.clear()
+    await world.reconcile(WEB)
+    assert world.cluster.writes == []
+
+
 async def test_a_stale_store_does_not_make_it_write_twice(world):
     """The watch has told nothing of our own writes yet: what the API server answered is as good."""
     live = world.resource()
@@ -181,6 +193,17 @@ async def test_events_are_recorded_once_for_each_change(world):
         await world.reconcile(WEB)
     told = [obj["reason"] for where, obj in world.cluster.objects.items() if where.kind == "Event"]
     assert told.count("ReferenceMissing") == 1
+
+
+async def test_an_event_keeps_to_the_limit_of_bytes(world):
+    world.resource()
+    world.cluster.fault = lambda verb, where: (
+        RefusedError("…" * 2000) if (verb, where.kind) == ("apply", "Service") else None
+    )
+    await world.reconcile(WEB)
+    notes = [obj["note"] for where, obj in world.cluster.objects.items() if where.kind == "Event"]
+    assert notes
+    assert all(1000 < len(note.encode()) <= 1024 for note in notes)
 
 
 async def test_that_an_event_cannot_be_recorded_stops_nothing(world):

@@ -100,12 +100,14 @@ class Engine:
 
     async def _stay_complete(self) -> None:
         """Wait until the watches have told everything, then see to it that it stays so."""
+        pause = 1.0
         while not self.synced:
             try:
                 await self._audit.wait_until_complete()
             except ApiError as error:
                 log.warning("What there is cannot be listed yet", operation="start", reason=str(error))
-                await asyncio.sleep(2.0)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 15.0)
         log.info("Everything is known", operation="start", objects=len(self.store))
         if self.leads:
             self._work()

@@ -77,15 +77,22 @@ class Lease:
 
     async def _try(self) -> None:
         begun = self._clock()
-        held = self._held or await self._api.get(self._where)
+        known, self._held = (
+            self._held,
+            None,
+        )  # after whatever goes wrong it is read anew: a renewal without an answer may have been one
+        held = known or await self._api.get(self._where)
         if held is not None and not self._mine(held) and not self._free(held):
+            self._renewed = float("-inf")
             return
         try:
             self._held = await self._take(held)
             self._renewed = begun  # not its end: whoever reads the Lease counts from when it was written
-        except (ConflictError, AbsentError):  # another replica was quicker, or somebody deleted it: look again
-            self._held = None
-            self._renewed = float("-inf")
+        except (ConflictError, AbsentError):  # another replica was quicker, or somebody edited or deleted it
+            if known is None:
+                self._renewed = float("-inf")
+            else:
+                await self._try()  # it may be ours as before
 
     async def _take(self, held: Object | None) -> Object:
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -8,7 +8,7 @@ import pytest
 from opsbuddy_core.resource import OpsBuddyServiceStatus, Reason
 from opsbuddy_core.routes import RoutingTable
 from opsbuddy_operator.decide.routing import table
-from opsbuddy_operator.decide.verdict import judge
+from opsbuddy_operator.decide.verdict import is_told, judge
 from opsbuddy_operator.models import Gateway, Observed, Ref, ref
 from tests.operator.objects import (
     NAMESPACE,
@@ -286,6 +286,11 @@ SENTENCES: dict[str, tuple[Callable[[], Observed], dict[str, str], list[str]]] =
         {"Ready": "False/ApiRefused", "Stalled": "True/ApiRefused"},
         ["ConfigMap x: quota"],
     ),
+    "a reference that may not be read is not called missing": (
+        lambda: replace(settled(resource(secrets=[{"name": "db"}])), references={DB: None}, failures={DB: "forbidden"}),
+        {"Stalled": "True/ApiRefused"},
+        ["forbidden"],
+    ),
     "a suspended service says so and stays as ready as it is": (
         lambda: changed(settled(resource()), suspend=True),
         {"Ready": "True/Suspended", "Suspended": "True/Suspended", "Progressing": "False/RolledOut"},
@@ -367,6 +372,30 @@ def test_what_an_earlier_resource_of_the_name_left_does_not_count():
     assert condition(status, "Ready")["status"] == "Unknown"
     assert condition(status, "Available")["reason"] == "Reconciling"
     assert "Service web" in condition(status, "Progressing")["message"]
+
+
+def test_a_message_is_cut_before_the_api_server_refuses_it():
+    before = settled(resource())
+    status = judge(replace(before, failures={ref(child(before, "Service")): "x" * 100_000}), NOW).status
+    assert len(condition(status, "Stalled")["message"]) == 4096
+    assert condition(status, "Stalled")["message"].startswith("the API server refused Service web: xxx")
+
+
+@pytest.mark.parametrize("change", [{"fieldOfANewerVersion": 1}, {"lastTransitionTime": None}])
+def test_a_condition_that_cannot_be_read_is_written_anew(change):
+    before = settled(resource())
+    conditions = [{**each, **change} for each in before.resource["status"]["conditions"]]
+    status = judge(replace(before, resource=with_status(before.resource, {"conditions": conditions})), NOW).status
+    assert condition(status, "Available")["status"] == "True"
+
+
+def test_conditions_of_others_in_any_place_make_no_difference():
+    status = settled(resource()).resource["status"]
+    foreign = {"type": "example.com/Checked", "status": "True"}
+    assert is_told(status, {**status, "conditions": [foreign, *reversed(status["conditions"])]})
+    assert not is_told(status, {**status, "conditions": status["conditions"][1:]})
+    assert not is_told(status, {**status, "replicas": 7})
+    assert not is_told(status, None)
 
 
 def test_conditions_of_others_are_not_read():

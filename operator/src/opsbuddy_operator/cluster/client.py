@@ -30,6 +30,7 @@ from opsbuddy_operator.cluster.kinds import KINDS, LEASE, Kind, kind_of
 from opsbuddy_operator.models import FIELD_MANAGER, Object, Ref, ref
 
 PAGE = 500
+LONGEST_MESSAGE = 1000
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 READS = {"get", "list"}
 
@@ -123,7 +124,7 @@ def translate(status: int, body: str | bytes | None, headers: Any) -> ApiError:
         answer = orjson.loads(body or b"{}")
     except orjson.JSONDecodeError:
         answer = {}
-    message = answer.get("message") or f"the API server answered {status}"
+    message = shortened(answer.get("message") or f"the API server answered {status}")
     details = answer.get("details") or {}
     # 500 is about this one object more often than not: a webhook that does not answer must not stop the others.
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.UNAUTHORIZED} or status > HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -137,6 +138,15 @@ def translate(status: int, body: str | bytes | None, headers: Any) -> ApiError:
         HTTPStatus.CONFLICT: ConflictError,
     }
     return known.get(status, RefusedError)(message)
+
+
+def shortened(message: str) -> str:
+    """Leave out the middle of a long message: it may repeat all of what was refused, and say why at its end."""
+    return (
+        message
+        if len(message) <= LONGEST_MESSAGE
+        else f"{message[: LONGEST_MESSAGE // 2]} … {message[-LONGEST_MESSAGE // 2 :]}"
+    )
 
 
 def _seconds(value: Any) -> float | None:

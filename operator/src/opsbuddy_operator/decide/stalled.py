@@ -57,7 +57,9 @@ def _names(observed: Observed) -> Iterator[Fault]:
 
 
 def _missing(observed: Observed) -> Iterator[Fault]:
-    for ref in sorted(required(observed.resource)):
+    for ref in sorted(
+        required(observed.resource) - observed.failures.keys()
+    ):  # whether one exists that may not be read is not known
         if ref in observed.references and observed.references[ref] is None:
             yield (
                 Reason.REFERENCE_MISSING,

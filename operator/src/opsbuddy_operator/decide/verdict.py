@@ -1,8 +1,11 @@
 """The status of a resource: its conditions, what they sum up to, and what is worth an Event."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
+
+from pydantic import ValidationError
 
 from opsbuddy_core.resource import Condition, ConditionType, OpsBuddyServiceSpec, OpsBuddyServiceStatus, Reason
 from opsbuddy_operator.decide.decision import decide
@@ -19,6 +22,8 @@ from opsbuddy_operator.models import SERVICE_LABEL, Object, Observed, Verdict, r
 Judged = tuple[str, Reason, str]
 """Status, reason and message of a condition."""
 
+_LONGEST_MESSAGE = 4096  # far below what a condition may hold, and more than anybody reads
+_TYPES = frozenset(ConditionType)
 _TOLD_WHEN_READY = (ConditionType.SUSPENDED, ConditionType.AVAILABLE)
 
 
@@ -111,22 +116,33 @@ def _condition(
             "type": kind,
             "status": status,
             "reason": reason,
-            "message": message,
+            "message": message if len(message) <= _LONGEST_MESSAGE else f"{message[: _LONGEST_MESSAGE - 2]} …",
             "observedGeneration": resource["metadata"].get("generation"),
             "lastTransitionTime": since,
         }
     )
 
 
-def _previous(resource: Object) -> dict[ConditionType, Condition]:
-    """Read the conditions of the last write; what is not ours, or was written by hand, counts as not there."""
-    known = {kind.value for kind in ConditionType}
-    conditions = (resource.get("status") or {}).get("conditions", ())
+def is_told(status: Object, live: Object | None) -> bool:
+    """Tell whether a status is in the live one already; conditions that others added do not count."""
+    return live is not None and _own(status) == _own(live)
+
+
+def _own(status: Object) -> Object:
     return {
-        ConditionType(condition["type"]): Condition.model_validate(condition)
-        for condition in conditions
-        if condition["type"] in known
+        **status,
+        "conditions": {each["type"]: each for each in status.get("conditions", ()) if each["type"] in _TYPES},
     }
+
+
+def _previous(resource: Object) -> dict[ConditionType, Condition]:
+    """Read the conditions of the last write; what is not ours, or was written by hand or by a newer version, counts as not there."""
+    found = {}
+    for condition in (resource.get("status") or {}).get("conditions", ()):
+        with suppress(ValidationError):
+            if condition["type"] in _TYPES:
+                found[ConditionType(condition["type"])] = Condition.model_validate(condition)
+    return found
 
 
 def _was_programmed(resource: Object) -> bool:

@@ -4,6 +4,8 @@ A watch can be deaf while it looks alive, and a deletion that falls into a gap b
 """
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from opsbuddy_core.logs import get_logger
 from opsbuddy_operator import metrics
@@ -17,6 +19,14 @@ LAG = 5.0  # seconds that a watch may be behind
 log = get_logger("audit")
 
 
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """An object that is newer than the store has it, or that only the store has: the version that tells."""
+
+    there: int = 0
+    known: int = 0
+
+
 class Audit:
     """`deaf` counts the audits in a row that found something that the watches had not told."""
 
@@ -28,32 +38,44 @@ class Audit:
 
     async def wait_until_complete(self) -> None:
         """Return when the store holds all that there is; ApiError when that cannot be found out."""
-        missing, pause = list(WATCHED), 0.1
-        while missing := [kind for kind in missing if await self._differences(kind)]:
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, 2.0)
+        for kind in WATCHED:
+            pause = 0.1
+            while suspects := await self._suspects(kind):
+                await asyncio.sleep(pause)
+                if not self._still(suspects):
+                    break
+                pause = min(pause * 1.5, 2.0)
         self.complete = True
 
     async def run(self) -> int:
         """Audit once; returns how many objects had to be repaired."""
         repaired = 0
         for kind in WATCHED:
-            suspects = await self._differences(kind)
-            if not suspects:
-                continue
-            await asyncio.sleep(LAG)
-            for where in suspects & await self._differences(kind):
+            if suspects := await self._suspects(kind):
+                await asyncio.sleep(LAG)
+            for where in self._still(suspects):
                 repaired += await self._repair(kind, where)
         self.deaf = self.deaf + 1 if repaired else 0
         return repaired
 
-    async def _differences(self, kind: Kind) -> set[Ref]:
+    async def _suspects(self, kind: Kind) -> dict[Ref, Suspect]:
+        """Return where the store differs from a list. Most of it is only on its way."""
         there: dict[Ref, int] = {}
-        known = {ref(obj) for obj in self._store.of_kind(kind)}  # before the list: what comes up after it is not in it
+        known = {
+            ref(obj): version_of(obj) for obj in self._store.of_kind(kind)
+        }  # before the list: what comes up after it is not in it
         for namespace in self._namespaces:
             there |= {ref(obj): version_of(obj) for obj in await self._api.list(kind, namespace, metadata_only=True)}
-        behind = {where for where, version in there.items() if self._version(where) < version}
-        return behind | {where for where in known - there.keys() if self._store.get(where)}
+        behind = {where: Suspect(there=version) for where, version in there.items() if self._version(where) < version}
+        return behind | {where: Suspect(known=version) for where, version in known.items() if where not in there}
+
+    def _still(self, suspects: Mapping[Ref, Suspect]) -> list[Ref]:
+        """Return those of which nothing was heard since, not even of the state that was listed: an object may change all the time."""
+        return [
+            where
+            for where, suspect in suspects.items()
+            if (self._version(where) < suspect.there if suspect.there else self._version(where) == suspect.known)
+        ]
 
     def _version(self, where: Ref) -> int:
         known = self._store.get(where)

@@ -17,7 +17,7 @@ from opsbuddy_operator.decide.decision import decide
 from opsbuddy_operator.decide.desired import desired
 from opsbuddy_operator.decide.ownership import is_ours
 from opsbuddy_operator.decide.references import references
-from opsbuddy_operator.decide.verdict import judge
+from opsbuddy_operator.decide.verdict import is_told, judge
 from opsbuddy_operator.models import Event, Key, Object, Observed, Ref, Verdict, ref
 from opsbuddy_operator.reconcile.apply import Applier
 from opsbuddy_operator.reconcile.references import References
@@ -102,7 +102,7 @@ class ServiceReconciler:
 
     async def _tell(self, resource: Object, verdict: Verdict) -> bool:
         """Write the status where it differs, and then the Events; returns whether it differed."""
-        if resource.get("status") == verdict.status:
+        if is_told(verdict.status, resource.get("status")):
             return False
         metadata = {name: resource["metadata"][name] for name in ("name", "namespace", "uid")}
         body = {
@@ -158,7 +158,7 @@ async def record(api: Api, about: Object, event: Event, identity: str) -> None:
                 "regarding": regarding | {"uid": metadata["uid"]},
                 "type": event.type,
                 "reason": event.reason,
-                "note": event.message[:1024],
+                "note": event.message.encode()[:1024].decode(errors="ignore"),  # the limit counts bytes
                 "action": "Reconcile",
                 "reportingController": COMPONENT,
                 "reportingInstance": identity[:128],
