@@ -96,13 +96,13 @@ async def test_it_is_complete_when_the_store_holds_what_there_is(parts):
 
 
 def ever_newer(cluster, store):
-    """What is listed is told at once, but by then there is a newer state again."""
+    """What is listed is told a moment later, but by then there is a newer state again."""
     listed = cluster.list
 
     async def then_told_and_changed(*args, **more):
         answer = await listed(*args, **more)
         for live in answer:
-            store.put(live)
+            asyncio.get_running_loop().call_soon(store.put, live)
         if answer:
             cluster.put(child(a=answer[0]["metadata"]["resourceVersion"]))
         return answer
