@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 MEMBERS := core operator services/gateway services/file-service services/utility-service services/analytics-service services/timeseries-service services/ui-service
 INSTALLED := $(VENV)/.installed
-FAST := not contract and not influxdb and not postgres and not browser and not e2e and not demo and not charts and not docker
+FAST := not contract and not influxdb and not postgres and not browser and not e2e and not demo and not charts and not docker and not process
 
 ##@ Run
 demo: $(INSTALLED) ## The whole platform as local processes; the UI on http://localhost:3000 (Ctrl-C ends it)
@@ -25,7 +25,7 @@ check: $(INSTALLED) ## What a developer runs all day, under a minute: lint, type
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo 2>&1 | tail -n 3
 	@$(BIN)/python -m tests.generated check
-	@$(BIN)/pytest -q -m "$(FAST)" $(PYTEST_ARGUMENTS)
+	@$(BIN)/pytest -q -n auto --dist worksteal -m "$(FAST)"
 test: $(INSTALLED) ## Every test; installs what it needs and says what it does
 	@tests/run.sh
 bench: $(INSTALLED) ## What it costs, each time beside a baseline; the figures in tests/.artifacts/bench.json

@@ -5,8 +5,12 @@ cd "$(dirname "$0")/.."
 stage() { printf '\n== %s (%d s so far)\n' "$1" "$SECONDS"; }
 pytest() { .venv/bin/pytest -q "$@"; }
 
-stage "lint, types, import contracts, generated files, fast tests with coverage of the pure layers"
-make --no-print-directory check PYTEST_ARGUMENTS="--cov"
+stage "lint, types, import contracts, generated files, fast tests"
+make --no-print-directory check
+stage "how much of the pure layers the tests of operator and core reach"
+pytest --cov tests/operator tests/core -m "not process and not influxdb and not postgres"
+stage "our programs as processes"
+pytest -m "process and not influxdb and not postgres"
 
 stage "what the other tests need"
 tests/cluster/prerequisites.sh build

@@ -13,6 +13,8 @@ import pytest
 
 from tests.support.wait import eventually
 
+pytestmark = pytest.mark.process
+
 PROGRAM = """
 import asyncio
 from fastapi import APIRouter, FastAPI

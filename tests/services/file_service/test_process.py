@@ -20,6 +20,8 @@ from tests.services.file_service.conftest import form
 from tests.support.processes import Process
 from tests.support.wait import eventually
 
+pytestmark = pytest.mark.process
+
 MIB = 1024 * 1024
 LIMIT = 8 * MIB
 shared = pytest.mark.asyncio(loop_scope="module")

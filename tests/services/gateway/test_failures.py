@@ -207,6 +207,7 @@ async def test_a_body_over_the_limit_is_413_for_a_client_that_writes_all_before_
         assert (await gateway.service())["breaker"] == "closed"
 
 
+@pytest.mark.process
 async def test_after_thousands_of_aborted_requests_the_pool_is_as_before(gateway: Gateway, upstream: Upstream):
     async def abort(number: int) -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)

@@ -122,6 +122,7 @@ async def test_the_service_sees_the_beginning_of_an_upload_before_its_end_is_sen
     assert (upstream.requests[-1].header("transfer-encoding") == "chunked") == chunked
 
 
+@pytest.mark.process
 async def test_bodies_of_50_mb_pass_in_both_directions_with_flat_memory(tmp_path, upstream: Upstream):
     file = tmp_path / "routes.json"
     file.write_text(table(route()))
