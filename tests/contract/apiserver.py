@@ -39,13 +39,17 @@ def running() -> Iterator[Path]:
         kubeconfig = Path(state) / "kubeconfig"
         try:
             _run([str(SCRIPT), "start", "controllers"], environment)
-            kubectl(kubeconfig, "apply", "--server-side", "-f", str(CRD))
-            # a condition can only be waited for once there is a status
-            for what in ("jsonpath={.status.acceptedNames.kind}=OpsBuddyService", "condition=Established"):
-                kubectl(kubeconfig, "wait", f"--for={what}", "--timeout=60s", "-f", str(CRD))
+            install_crd(kubeconfig)
             yield kubeconfig
         finally:
             _run([str(SCRIPT), "stop"], environment)
+
+
+def install_crd(kubeconfig: Path) -> None:
+    kubectl(kubeconfig, "apply", "--server-side", "-f", str(CRD))
+    # a condition can only be waited for once there is a status
+    for what in ("jsonpath={.status.acceptedNames.kind}=OpsBuddyService", "condition=Established"):
+        kubectl(kubeconfig, "wait", f"--for={what}", "--timeout=60s", "-f", str(CRD))
 
 
 def kubectl(kubeconfig: Path, *arguments: str, document: Any = None) -> str:

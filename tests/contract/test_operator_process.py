@@ -12,13 +12,15 @@ import httpx2
 import pytest
 import yaml
 
-from tests.contract.apiserver import kubectl
+from tests.contract.apiserver import CRD, install_crd, kubectl, running
 from tests.contract.cluster import SOON, Cluster, gateway, kubelet, session
 from tests.contract.operator_process import OperatorProcess, operator
 from tests.contract.test_operator import quiet, resource, serve_table
 from tests.support.wait import eventually
 
 pytestmark = pytest.mark.contract
+
+ACCOUNT = "opsbuddy-operator"
 
 
 @pytest.fixture
@@ -156,42 +158,13 @@ async def test_a_leader_that_cannot_renew_stops_to_write(apiserver, cluster, tmp
         await cluster.until("second", "Progressing", within=40)  # somebody else never renews
 
 
-RIGHTS = [
-    (["opsbuddy.dev"], ["opsbuddyservices"], ["get", "list", "watch"]),
-    (["opsbuddy.dev"], ["opsbuddyservices/status"], ["patch"]),
-    (["apps"], ["deployments"], ["get", "list", "watch", "create", "patch", "delete"]),
-    (
-        [""],
-        ["services", "serviceaccounts", "configmaps", "persistentvolumeclaims"],
-        ["get", "list", "watch", "create", "patch", "delete"],
-    ),
-    (["autoscaling"], ["horizontalpodautoscalers"], ["get", "list", "watch", "create", "patch", "delete"]),
-    (["policy"], ["poddisruptionbudgets"], ["get", "list", "watch", "create", "patch", "delete"]),
-    (["networking.k8s.io"], ["networkpolicies", "ingresses"], ["get", "list", "watch", "create", "patch", "delete"]),
-    (["rbac.authorization.k8s.io"], ["roles", "rolebindings"], ["get", "list", "watch", "create", "patch", "delete"]),
-    ([""], ["pods"], ["get", "list", "watch"]),
-    ([""], ["secrets"], ["get"]),
-    (["events.k8s.io"], ["events"], ["create"]),
-    (["coordination.k8s.io"], ["leases"], ["get", "create", "update"]),
-    # What a gateway may, the operator has to be able to give it.
-    (["discovery.k8s.io"], ["endpointslices"], ["get", "list", "watch"]),
-]
-
-
 def restricted(kubeconfig: Path, namespace: str, folder: Path) -> Path:
-    """Return a kubeconfig of a service account that may do nothing but RIGHTS, in one namespace."""
-    metadata = {"name": "operator", "namespace": namespace}
-    rules = [{"apiGroups": groups, "resources": kinds, "verbs": verbs} for groups, kinds, verbs in RIGHTS]
-    subject = {"kind": "ServiceAccount", "name": "operator", "namespace": namespace}
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operator"}
-    rbac = "rbac.authorization.k8s.io/v1"
-    documents = [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
-        {"apiVersion": rbac, "kind": "Role", "metadata": metadata, "rules": rules},
-        {"apiVersion": rbac, "kind": "RoleBinding", "metadata": metadata, "subjects": [subject], "roleRef": role},
-    ]
-    kubectl(kubeconfig, "apply", "-f", "-", document=documents)
-    token = kubectl(kubeconfig, "create", "token", "operator", "-n", namespace).strip()
+    """Return a kubeconfig of the account that the chart makes for one namespace, with the rights that it gives it and no other."""
+    values = {"watchNamespaces": [namespace], "crds": {"enabled": False}}
+    made = helm.render(helm.OPERATOR, values, namespace=namespace)
+    rights = [obj for obj in made if obj["kind"] in {"ServiceAccount", "Role", "RoleBinding"}]
+    kubectl(kubeconfig, "apply", "-n", namespace, "-f", "-", document=rights)
+    token = kubectl(kubeconfig, "create", "token", ACCOUNT, "-n", namespace).strip()
     config = yaml.safe_load(kubeconfig.read_text())
     config["users"][0]["user"] = {"token": token}
     path = folder / "kubeconfig"
@@ -248,7 +221,7 @@ async def test_other_namespaces_are_left_alone(apiserver, cluster, tmp_path):
 async def test_it_waits_for_the_crd_and_says_so(apiserver, cluster, tmp_path):
     """The server has the CRD already, so the rights to see it come late instead: the same wait."""
     kubeconfig = restricted(apiserver, cluster.namespace, tmp_path)
-    kubectl(apiserver, "delete", "rolebinding", "operator", "-n", cluster.namespace)
+    kubectl(apiserver, "delete", "rolebinding", ACCOUNT, "-n", cluster.namespace)
     with operator(kubeconfig, tmp_path, **alone(cluster)) as process:
 
         async def waits():
@@ -261,6 +234,26 @@ async def test_it_waits_for_the_crd_and_says_so(apiserver, cluster, tmp_path):
         await process.ready()
         await cluster.apply(resource())
         await cluster.until("web", "Progressing")
+
+
+async def test_a_crd_that_is_deleted_and_comes_back_needs_no_restart(tmp_path):
+    with running() as kubeconfig, operator(kubeconfig, tmp_path, LEADER_ELECTION="false") as process:
+        await process.ready()
+        async with session(kubeconfig) as opened:
+            cluster = Cluster(opened, "default")
+            await cluster.apply(resource("first"))
+            await cluster.until("first", "Progressing")
+            kubectl(kubeconfig, "delete", "-f", str(CRD))
+
+            async def waits():
+                return any("CRD" in record["message"] for record in process.records("WARNING"))
+
+            await eventually(waits, within=60, what="it says that it waits for the CRD")
+            assert process.get("/health/live")[0] == 200
+            install_crd(kubeconfig)
+            await cluster.apply(resource("second"))
+            await cluster.until("second", "Progressing", within=60)
+        assert process.end() == 0
 
 
 async def test_kopf_run_works_too(apiserver, cluster, tmp_path):

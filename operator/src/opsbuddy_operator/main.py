@@ -3,17 +3,22 @@
 import argparse
 import asyncio
 import sys
+import time
 from importlib.metadata import version
 
 import kopf
 import uvloop
 
 from opsbuddy_core import logs
+from opsbuddy_core.logs import get_logger
 from opsbuddy_core.settings import describe
 from opsbuddy_operator.cluster.client import configuration
 from opsbuddy_operator.handlers import register
 from opsbuddy_operator.settings import OperatorSettings
 from opsbuddy_operator.startup import Operator
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds
+log = get_logger("operator")
 
 
 def main() -> None:
@@ -37,7 +42,29 @@ def main() -> None:
     except RuntimeError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from None
-    uvloop.run(run(Operator(settings)))
+    serve(settings)
+
+
+def serve(settings: OperatorSettings) -> None:
+    """Run until a signal comes.
+
+    An answer that kopf does not expect, such as that the CRD was deleted, ends all of its watches. Then everything begins anew, as in a
+    new container, but without a restart that somebody would have to explain.
+    """
+    pause = FIRST_PAUSE
+    while True:
+        operator, begun = Operator(settings), time.monotonic()
+        try:
+            uvloop.run(run(operator))
+        except Exception as error:
+            if not operator.has_worked:
+                raise
+            pause = FIRST_PAUSE if time.monotonic() - begun > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
+            reason = f"{type(error).__name__} {error}"[:500]
+            log.warning("The watches ended; beginning anew", operation="run", pause=pause, reason=reason)
+            time.sleep(pause)
+        else:
+            return
 
 
 async def run(operator: Operator, stop: asyncio.Event | None = None) -> None:

@@ -41,6 +41,11 @@ class Operator:
         assert self._engine is not None  # noqa: S101 - see above
         return self._engine.news
 
+    @property
+    def has_worked(self) -> bool:
+        """Whether it came as far as to watch."""
+        return self._engine is not None
+
     async def start(self) -> None:
         """Serve health, wait for the CRD, start the engine."""
         settings = self.settings
