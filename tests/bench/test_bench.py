@@ -14,6 +14,7 @@ from tests.bench.registry import BENCHES
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.process
 def test_a_bench_runs_from_the_command_line_to_the_table_and_the_file(tmp_path):
     file = tmp_path / "bench.json"
     command = [sys.executable, "-m", "tests.bench", "--only", "log-lines", "--seconds", "0.001", "--output", str(file)]
