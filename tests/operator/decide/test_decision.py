@@ -2,6 +2,8 @@ from dataclasses import replace
 
 import pytest
 
+from opsbuddy_core.resource.pod import Storage
+from opsbuddy_operator.decide import claim
 from opsbuddy_operator.decide.decision import decide
 from opsbuddy_operator.decide.desired import desired
 from opsbuddy_operator.decide.ownership import is_leaving, is_ours
@@ -143,6 +145,22 @@ def test_zero_is_not_handed_over_because_it_switches_an_autoscaler_off():
     assert decision.handover[0]["spec"] == {"replicas": 2}
 
 
+def test_what_somebody_scaled_to_zero_is_given_back_to_the_autoscaler():
+    observed = applied(Observed(resource(autoscaling=AUTOSCALING, resources=CPU)))
+    live = child(observed, "Deployment")
+    decision = decide(with_child(observed, {**live, "spec": {**live["spec"], "replicas": 0}}))
+    assert [obj["spec"] for obj in decision.handover] == [{"replicas": 2}]
+    assert decision.apply == ()
+
+
+def test_a_rollout_that_somebody_paused_goes_on():
+    observed = applied(Observed(resource()))
+    live = child(observed, "Deployment")
+    assert kinds(decide(with_child(observed, {**live, "spec": {**live["spec"], "paused": True}})).apply) == [
+        "Deployment"
+    ]
+
+
 def test_replicas_that_the_autoscaler_owns_are_not_handed_over_again():
     observed = applied(Observed(resource(autoscaling=AUTOSCALING, resources=CPU)))
     deployment = managed(
@@ -217,6 +235,23 @@ class TestClaim:
 
     def test_it_does_not_shrink(self):
         assert self.claim(changed(self.start(), storage={"size": "512Mi", "storageClass": "fast"})) is None
+
+    def test_a_growth_that_never_came_about_can_be_taken_back(self):
+        observed = self.start(size="2Gi")
+        live = child(observed, "PersistentVolumeClaim")
+        waiting = with_child(observed, {**live, "status": {"capacity": {"storage": "1Gi"}}})
+        back = changed(waiting, storage={"size": "1Gi"})
+        assert self.claim(back)["spec"]["resources"]["requests"]["storage"] == "1Gi"
+        assert self.claim(back)["metadata"]["annotations"]["opsbuddy.dev/storage-size"] == "1Gi"
+        assert claim.fault(Storage(size="1Gi"), child(waiting, "PersistentVolumeClaim")) is None
+        assert self.claim(changed(waiting, storage={"size": "512Mi"})) is None
+        done = with_child(observed, {**live, "status": {"capacity": {"storage": "2Gi"}}})
+        assert self.claim(changed(done, storage={"size": "1Gi"})) is None
+
+    def test_a_growth_by_hand_is_not_taken_back_though_it_has_yet_to_come_about(self):
+        grown = self.grown(self.start(), "3Gi")
+        live = {**child(grown, "PersistentVolumeClaim"), "status": {"capacity": {"storage": "512Mi"}}}
+        assert self.claim(changed(with_child(grown, live), storage={"size": "512Mi"})) is None
 
     def test_grown_by_hand_it_is_left_alone(self):
         assert decide(self.grown(self.start(), "3Gi")) == Decision()

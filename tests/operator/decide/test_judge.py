@@ -286,6 +286,11 @@ SENTENCES: dict[str, tuple[Callable[[], Observed], dict[str, str], list[str]]] =
         {"Ready": "False/ApiRefused", "Stalled": "True/ApiRefused"},
         ["ConfigMap x: quota"],
     ),
+    "a claim that the API server does not let shrink is told with its words": (
+        lambda: refused("PersistentVolumeClaim", "may not be less"),
+        {"Stalled": "True/StorageImmutable"},
+        ["the claim web cannot be changed: may not be less"],
+    ),
     "a reference that may not be read is not called missing": (
         lambda: replace(settled(resource(secrets=[{"name": "db"}])), references={DB: None}, failures={DB: "forbidden"}),
         {"Stalled": "True/ApiRefused"},

@@ -33,6 +33,25 @@ def test_an_entry_of_the_users_replaces_the_operators_of_that_name_at_its_place(
     assert {"name": "SERVICE_PORT", "value": "9"} in env
 
 
+def test_an_entry_that_replaces_one_and_refers_to_others_stays_behind_those():
+    users = [{"name": "PASSWORD", "value": "x"}, {"name": "DATABASE_URL", "value": "postgresql://u:$(PASSWORD)@db"}]
+    env = environment(env=users, config={"environment": {"DATABASE_URL": "sqlite://"}})
+    assert env[-2:] == users
+    assert [entry["name"] for entry in env].count("DATABASE_URL") == 1
+
+
+def test_what_the_pod_template_says_twice_is_there_once_and_our_ports_name_is_ours():
+    """Server-side apply refuses doubled entries, and a container two ports of one name."""
+    doubled = [{"name": "FOO", "value": "1"}, {"name": "FOO", "value": "2"}]
+    ports = [{"containerPort": 9, "name": "a"}, {"containerPort": 9, "name": "b"}]
+    ours = {"name": "web", "ports": [{"name": "http", "containerPort": 9999}, {"name": "debug", "containerPort": 7}]}
+    containers = pod(podTemplate={"spec": {"containers": [{"name": "side", "env": doubled, "ports": ports}, ours]}})[
+        "containers"
+    ]
+    assert [(port["name"], port["containerPort"]) for port in containers[0]["ports"]] == [("http", 8001), ("debug", 7)]
+    assert containers[1] == {"name": "side", "env": [doubled[1]], "ports": [ports[1]]}
+
+
 def test_env_comes_before_config_environment_and_pod_template_comes_last():
     env = environment(
         env=[{"name": "A", "value": "env"}],

@@ -18,6 +18,8 @@ def desired(identity: Identity, storage: Storage | None, live: Object | None) ->
     claim = persistent_volume_claim.build(identity, storage)
     if fault(storage, live):
         return _sized(claim, live, _size(live), _asked(live))
+    if _taken_back(storage, live):
+        return _sized(claim, live, str(storage.size), str(storage.size))
     return _sized(claim, live, _larger(storage.size, _size(live)), _larger(storage.size, _asked(live)))
 
 
@@ -26,7 +28,7 @@ def fault(storage: Storage | None, live: Object | None) -> str | None:
     if storage is None or live is None:
         return None
     name = live["metadata"]["name"]
-    if quantity(storage.size) < quantity(_asked(live)):
+    if quantity(storage.size) < quantity(_asked(live)) and not _taken_back(storage, live):
         return (
             f"storage.size {storage.size} is smaller than the claim {name}, which has {_asked(live)}, and a volume cannot shrink: "
             f"set storage.size to {_asked(live)} or more"
@@ -42,6 +44,16 @@ def fault(storage: Storage | None, live: Object | None) -> str | None:
 def grows(storage: Storage | None, live: Object | None) -> bool:
     """Tell whether the spec asks for more than the claim has."""
     return storage is not None and live is not None and quantity(storage.size) > quantity(_size(live))
+
+
+def _taken_back(storage: Storage, live: Object) -> bool:
+    """Tell whether the spec takes back a growth that it asked for and that never came about: the volume has not grown yet."""
+    volume = live.get("status", {}).get("capacity", {}).get("storage")
+    return (
+        volume is not None
+        and quantity(volume) <= quantity(storage.size) < quantity(_asked(live))
+        and quantity(_asked(live)) == quantity(_size(live))
+    )
 
 
 def _size(live: Object) -> str:

@@ -30,15 +30,12 @@ def decide(observed: Observed) -> Decision:
     awaited = tuple(
         name for name, child in present.items() if is_leaving(child, observed.resource) and name in map(ref, wanted)
     )
-    pending = [
-        manifest
-        for manifest in _free(wanted, observed)
-        if ref(manifest) not in awaited and needs_apply(manifest, present.get(ref(manifest)))
-    ]
+    possible = [manifest for manifest in _free(wanted, observed) if ref(manifest) not in awaited]
+    pending = [manifest for manifest in possible if needs_apply(manifest, present.get(ref(manifest)))]
     changed = [(manifest, present[ref(manifest)]) for manifest in pending if ref(manifest) in present]
     return Decision(
         apply=tuple(pending),
-        handover=tuple(_handovers(spec, changed)),
+        handover=tuple(_handovers(spec, possible, present, pending)),
         repair=tuple(patch for manifest, live in changed if (patch := repair(manifest, live))),
         delete=_superfluous(wanted, present, observed),
         awaited=awaited,
@@ -54,17 +51,24 @@ def _free(wanted: tuple[Object, ...], observed: Observed) -> list[Object]:
     return [manifest for manifest in wanted if manifest["kind"] not in blocked]
 
 
-def _handovers(spec: OpsBuddyServiceSpec, changed: list[tuple[Object, Object]]) -> Iterator[Object]:
-    """Letting go of spec.replicas would set it to 1; where we own it, somebody else has to own it first."""
+def _handovers(
+    spec: OpsBuddyServiceSpec, possible: list[Object], present: Mapping[Ref, Object], pending: list[Object]
+) -> Iterator[Object]:
+    """Give spec.replicas to the autoscaler: letting go of what we own would set it to 1, and at 0 no autoscaler begins to work."""
     if not (spec.autoscaling and is_autoscaled(spec)):
         return
-    for manifest, live in changed:
-        if manifest["kind"] == "Deployment" and applied_by_us(live, "spec", "replicas"):
-            replicas = max(
-                live["spec"]["replicas"], spec.autoscaling.min_replicas, 1
-            )  # 0 would switch the autoscaler off
-            metadata = {name: manifest["metadata"][name] for name in ("name", "namespace")}
-            yield {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"replicas": replicas}}
+    for manifest in possible:
+        if manifest["kind"] == "Deployment" and (live := present.get(ref(manifest))):
+            number = live["spec"].get("replicas", 1)
+            if number == 0 or (manifest in pending and applied_by_us(live, "spec", "replicas")):
+                replicas = max(number, spec.autoscaling.min_replicas, 1)
+                metadata = {name: manifest["metadata"][name] for name in ("name", "namespace")}
+                yield {
+                    "apiVersion": "apps/v1",
+                    "kind": "Deployment",
+                    "metadata": metadata,
+                    "spec": {"replicas": replicas},
+                }
 
 
 def _superfluous(wanted: tuple[Object, ...], present: Mapping[Ref, Object], observed: Observed) -> tuple[Ref, ...]:

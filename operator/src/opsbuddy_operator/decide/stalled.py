@@ -72,11 +72,11 @@ def _storage(observed: Observed, spec: OpsBuddyServiceSpec) -> Iterator[Fault]:
     if fault := claim.fault(spec.storage, present):
         yield Reason.STORAGE_IMMUTABLE, fault
     for ref, words in sorted(observed.failures.items()):
-        if ref.kind == "PersistentVolumeClaim" and spec.storage and claim.grows(spec.storage, present):
-            yield (
-                Reason.STORAGE_IMMUTABLE,
-                f"the claim {ref.name} cannot grow to storage.size {spec.storage.size}: {words}; set storage.size back",
-            )
+        if ref.kind == "PersistentVolumeClaim" and present is not None:
+            grows = spec.storage and claim.grows(spec.storage, present)
+            wish = f"grow to storage.size {spec.storage.size}" if grows and spec.storage else "be changed"
+            advice = "; set storage.size back" if grows else ""
+            yield Reason.STORAGE_IMMUTABLE, f"the claim {ref.name} cannot {wish}: {words}{advice}"
 
 
 def _refused(observed: Observed) -> Iterator[Fault]:

@@ -59,12 +59,21 @@ def _env(identity: Identity, spec: OpsBuddyServiceSpec) -> list[dict[str, Any]]:
         {"name": name, "valueFrom": {"configMapKeyRef": {"name": identity.name, "key": name}}} for name in names
     ]
     users = [entry.model_dump(by_alias=True, exclude_none=True) for entry in spec.env or []]
-    return _one_of_each_name([*ours, *configured, *users])
+    return _replaced([*ours, *configured], users)
 
 
-def _one_of_each_name(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Let a later entry replace an earlier one of the same name, at its place: entries may refer to those before them."""
-    return list({entry["name"]: entry for entry in entries}.values())
+def _replaced(ours: Iterable[dict[str, Any]], users: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Let the user's entries follow ours, one of each name: `$(NAME)` means an entry before it.
+
+    An entry that replaces one of ours takes its place, so that all of the user's may refer to it. One that refers to others itself stays
+    behind those.
+    """
+    entries = {entry["name"]: entry for entry in ours}
+    for entry in users:
+        if "$(" in entry.get("value", ""):
+            entries.pop(entry["name"], None)
+        entries[entry["name"]] = entry
+    return list(entries.values())
 
 
 def _from_field(name: str, path: str) -> dict[str, Any]:

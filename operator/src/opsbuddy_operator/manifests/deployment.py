@@ -12,6 +12,7 @@ def build(identity: Identity, spec: OpsBuddyServiceSpec, replicas: int | None, c
         "selector": {"matchLabels": identity.selector},
         "strategy": _strategy(spec),
         "minReadySeconds": 0,
+        "paused": False,  # a rollout that somebody pauses would wait for ever: suspend is for that
         "revisionHistoryLimit": 3,
         "progressDeadlineSeconds": 120,
         "template": pod_template.build(identity, spec, config_hash),

@@ -20,5 +20,20 @@ def merge(under: Any, over: Any, field: str = "") -> Any:
         below, above = by_key(field, under), by_key(field, over)
         if below is not None and above is not None:
             merged = [merge(below[name], entry, field) if name in below else entry for name, entry in above.items()]
-            return merged + [entry for name, entry in below.items() if name not in above]
+            names = (
+                {entry.get("name") for entry in above.values()} if field == "ports" else set()
+            )  # unique in a container
+            return merged + [
+                entry for name, entry in below.items() if name not in above and entry.get("name") not in names
+            ]
     return over
+
+
+def distinct(piece: Any, field: str = "") -> Any:
+    """Keep the last of entries with one key, as a kubelet does: server-side apply refuses an object with both."""
+    if isinstance(piece, Mapping):
+        return {name: distinct(value, name) for name, value in piece.items()}
+    if isinstance(piece, list):
+        entries = by_key(field, piece)
+        return [distinct(entry) for entry in (piece if entries is None else entries.values())]
+    return piece

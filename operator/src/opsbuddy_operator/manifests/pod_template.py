@@ -4,7 +4,7 @@ from opsbuddy_core.resource import OpsBuddyServiceSpec
 from opsbuddy_core.resource.pod import Scheduling
 from opsbuddy_operator.manifests import container, volumes
 from opsbuddy_operator.manifests.identity import Identity
-from opsbuddy_operator.manifests.merge import merge
+from opsbuddy_operator.manifests.merge import distinct, merge
 from opsbuddy_operator.models import CONFIG_HASH
 
 _USER = 1000
@@ -15,7 +15,9 @@ def build(identity: Identity, spec: OpsBuddyServiceSpec, config_hash: str | None
     metadata: dict[str, Any] = {"labels": identity.labels}
     if config_hash:
         metadata["annotations"] = {CONFIG_HASH: config_hash}
-    template: dict[str, Any] = merge(spec.pod_template or {}, {"metadata": metadata, "spec": _pod(identity, spec)})
+    template: dict[str, Any] = merge(
+        distinct(spec.pod_template or {}), {"metadata": metadata, "spec": _pod(identity, spec)}
+    )
     return template
 
 
