@@ -1,10 +1,12 @@
+import copy
+
 import pytest
 
 from opsbuddy_core.routes import CONFIG_MAP
 from opsbuddy_operator.cluster.api import ConflictError, RefusedError
 from opsbuddy_operator.cluster.kinds import SERVICE
 from opsbuddy_operator.cluster.store import Store
-from opsbuddy_operator.models import Key, Ref, Subject
+from opsbuddy_operator.models import Key, Ref, Subject, ref
 from opsbuddy_operator.reconcile.references import References
 from opsbuddy_operator.reconcile.routes import Routes
 from opsbuddy_operator.reconcile.service import LONGEST_LOOK, STRANGER_SECONDS, ServiceReconciler
@@ -77,6 +79,32 @@ async def test_a_condition_that_somebody_adds_costs_no_write(world):
     world.cluster.requests.clear()
     await world.reconcile(WEB)
     assert world.cluster.writes == []
+
+
+async def test_what_admission_changes_each_time_is_left_so_and_an_edit_is_put_right_all_the_same(world):
+    """Such as a policy that lets every image be pulled from a mirror."""
+    plain = world.cluster.apply
+
+    async def mirrored(obj, **more):
+        await plain(obj, **more)
+        if obj["kind"] == "Deployment":
+            live = world.cluster.objects[DEPLOYMENT]
+            live["spec"]["template"]["spec"]["containers"][0]["image"] = "mirror/x:1"
+        return copy.deepcopy(world.cluster.objects[ref(obj)])
+
+    world.cluster.apply = mirrored
+    world.resource()
+    await world.settle()
+    assert world.status("Progressing")[1] == "RollingOut", "not for what is still to be written"
+    assert "written" not in str(world.cluster.objects[SERVICE.ref("t", "web")]["status"])
+    world.cluster.requests.clear()
+    await world.reconcile(WEB)
+    assert world.cluster.writes == []
+    edited = copy.deepcopy(world.cluster.objects[DEPLOYMENT])
+    edited["spec"]["template"]["spec"]["containers"][0]["image"] = "x:other"
+    world.store.put(world.cluster.put(edited))
+    await world.reconcile(WEB)
+    assert [kind for verb, kind, _ in world.cluster.writes if verb == "apply"] == ["Deployment"]
 
 
 async def test_a_stale_store_does_not_make_it_write_twice(world):
@@ -173,6 +201,7 @@ async def test_a_resource_that_is_gone_or_going_is_let_go(world):
     assert await world.reconcile(WEB) is None
     assert world.cluster.requests == []
     assert not world.references._known
+    assert not world.reconcile._deviations
 
 
 async def test_a_resource_deleted_meanwhile_is_no_failure(world):

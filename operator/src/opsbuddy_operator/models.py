@@ -72,6 +72,9 @@ class Observed:
     )  # ConfigMaps and Secrets: hash of the data; None: missing
     taken: Mapping[Ref, Object] = field(default_factory=dict)  # live objects that have a name we need and are not ours
     failures: Mapping[Ref, str] = field(default_factory=dict)  # what the API server refused in this pass, in its words
+    tolerated: Mapping[Ref, str] = field(
+        default_factory=dict
+    )  # how what was applied came out otherwise, as something that admits objects wants it
     table_hash: str | None = None  # of the routing table as it is in the namespace
     table: RoutingTable | None = None  # the routing table as it is in the namespace
     table_fault: Fault | None = None  # why it is not as it should be

@@ -31,7 +31,11 @@ def decide(observed: Observed) -> Decision:
         name for name, child in present.items() if is_leaving(child, observed.resource) and name in map(ref, wanted)
     )
     possible = [manifest for manifest in _free(wanted, observed) if ref(manifest) not in awaited]
-    pending = [manifest for manifest in possible if needs_apply(manifest, present.get(ref(manifest)))]
+    pending = [
+        manifest
+        for manifest in possible
+        if needs_apply(manifest, present.get(ref(manifest)), observed.tolerated.get(ref(manifest)))
+    ]
     changed = [(manifest, present[ref(manifest)]) for manifest in pending if ref(manifest) in present]
     return Decision(
         apply=tuple(pending),

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -18,7 +18,8 @@ from opsbuddy_operator.decide.desired import desired
 from opsbuddy_operator.decide.ownership import is_ours
 from opsbuddy_operator.decide.references import references
 from opsbuddy_operator.decide.verdict import is_told, judge
-from opsbuddy_operator.models import Event, Key, Object, Observed, Ref, Verdict, ref
+from opsbuddy_operator.manifests.difference import deviation, differences
+from opsbuddy_operator.models import Decision, Event, Key, Object, Observed, Ref, Verdict, ref
 from opsbuddy_operator.reconcile.apply import Applier
 from opsbuddy_operator.reconcile.references import References
 from opsbuddy_operator.reconcile.routes import Routes
@@ -44,6 +45,7 @@ class ServiceReconciler:
         self._api, self._store, self._references, self._routes = api, store, references, routes
         self._identity = identity
         self._applier = Applier(api, store, clock)
+        self._deviations: dict[Ref, str] = {}
         self._looks: dict[Key, int] = {}  # how often in a row there was nothing new
 
     async def __call__(self, key: Key) -> float | None:
@@ -55,7 +57,9 @@ class ServiceReconciler:
         await self._routes.ensure(key.namespace)
         observed = await self._gather(key, resource)
         present = {ref(child): uid_of(child) for child in observed.children}
-        failures = await self._applier.run(decide(observed), present)
+        decision = decide(observed)
+        failures = await self._applier.run(decision, present)
+        self._learn(decision, failures)
         observed = self._after(observed, failures)
         verdict = judge(observed, datetime.now(UTC))
         changed = await self._tell(resource, verdict)
@@ -69,6 +73,7 @@ class ServiceReconciler:
             pods=tuple(self._store.pods(key.namespace, key.name)),
             references=digests,
             failures=refused,
+            tolerated=self._deviations,
             **self._routes.seen_by(resource),
         )
         return replace(observed, taken=await self._strangers(observed), children=self._children(resource))
@@ -96,9 +101,27 @@ class ServiceReconciler:
                 taken[where] = live
         return taken
 
+    def _learn(self, decision: Decision, failures: Mapping[Ref, str]) -> None:
+        """Remember what came out otherwise than it was applied: something admits objects in its own way, and would do so again."""
+        for manifest in decision.apply:
+            where = ref(manifest)
+            live = self._store.get(where)
+            found = deviation(manifest, live) if live and where not in failures else None
+            if found is None:
+                self._deviations.pop(where, None)
+            elif self._deviations.get(where) != found:
+                self._deviations[where] = found
+                fields = [path for path, _ in differences(manifest, live)]
+                log.warning("Applied, but kept otherwise", operation="apply", **asdict(where), fields=fields)
+
     def _after(self, observed: Observed, failures: Mapping[Ref, str]) -> Observed:
         """Observe anew what came of it, from the answers of the API server."""
-        return replace(observed, children=self._children(observed.resource), failures={**observed.failures, **failures})
+        return replace(
+            observed,
+            children=self._children(observed.resource),
+            failures={**observed.failures, **failures},
+            tolerated=self._deviations,
+        )
 
     async def _tell(self, resource: Object, verdict: Verdict) -> bool:
         """Write the status where it differs, and then the Events; returns whether it differed."""
@@ -138,6 +161,10 @@ class ServiceReconciler:
         self._references.forget(key)
         self._looks.pop(key, None)
         self._applier.forget(key.namespace, key.name)
+        for where in [
+            where for where in self._deviations if (where.namespace, where.name) == (key.namespace, key.name)
+        ]:
+            del self._deviations[where]
 
 
 async def record(api: Api, about: Object, event: Event, identity: str) -> None:
