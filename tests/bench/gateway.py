@@ -1,4 +1,4 @@
-"""What the gateway costs: the same requests straight to a service, through the gateway and, where it is installed, through HAProxy."""
+"""What the gateway costs: the same requests straight to a service, through the gateway, through the least that its libraries can do, and through HAProxy."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -7,7 +7,7 @@ import uvloop
 
 from tests.bench.figures import Figure, figure
 from tests.bench.http_load import Load, load
-from tests.bench.processes import PREFIX, REWRITE, Running, proxies, service
+from tests.bench.processes import PREFIX, REWRITE, Running, module, proxies
 from tests.bench.run import Run
 
 CONNECTIONS, PACED_CONNECTIONS = 32, 20
@@ -25,7 +25,7 @@ class Seen:
 
 
 def measure(run: Run) -> list[Figure]:
-    with service("tests.bench.http_load") as upstream, proxies(run.folder, upstream) as found:
+    with module("tests.bench.http_load") as upstream, proxies(run.folder, upstream) as found:
         sides = {"direct": upstream} | found
         for side, running in sides.items():
             uvloop.run(load(running.port, _path(side), CONNECTIONS, 0, min(1, run.seconds)))  # warm up
@@ -51,25 +51,24 @@ def _figures(seen: dict[str, list[Seen]]) -> list[Figure]:
     ours, direct = seen["gateway"], seen["direct"]
     full = f"requests/s, {CONNECTIONS} connections"
     paced = f"at {RATE} requests/s"
-    other = seen.get("haproxy", [])
-    against = "haproxy" if other else ""
     found = [
         figure(full, "/s", [s.full.per_second for s in ours], "direct", [s.full.per_second for s in direct]),
         figure(f"p50 {paced}", "ms", [s.paced.p50 for s in ours], "direct", [s.paced.p50 for s in direct]),
         figure(f"p99 {paced}", "ms", [s.paced.p99 for s in ours], "direct", [s.paced.p99 for s in direct]),
-        figure(f"added p50 {paced}", "ms", _added(ours, direct, "p50"), against, _added(other, direct, "p50")),
-        figure(f"added p99 {paced}", "ms", _added(ours, direct, "p99"), against, _added(other, direct, "p99")),
-        figure("CPU of a request", "us", [s.cpu for s in ours], against, [s.cpu for s in other]),
-        figure("memory", "MiB", [s.memory for s in ours], against, [s.memory for s in other]),
     ]
-    if other:
-        found.insert(
-            1, figure(full, "/s", [s.full.per_second for s in ours], against, [s.full.per_second for s in other])
-        )
+    for against in (side for side in seen if side not in ("direct", "gateway")):
+        other = seen[against]
+        found += [
+            figure(full, "/s", [s.full.per_second for s in ours], against, [s.full.per_second for s in other]),
+            figure("CPU of a request", "us", [s.cpu for s in ours], against, [s.cpu for s in other]),
+            figure(f"added p50 {paced}", "ms", _added(ours, direct, "p50"), against, _added(other, direct, "p50")),
+            figure(f"added p99 {paced}", "ms", _added(ours, direct, "p99"), against, _added(other, direct, "p99")),
+            figure("memory", "MiB", [s.memory for s in ours], against, [s.memory for s in other]),
+        ]
     return found
 
 
 def _added(through: list[Seen], direct: list[Seen], percentile: str) -> list[float]:
     """Return what a proxy adds to a latency of the service, round by round."""
-    pairs = zip(through, direct, strict=False)
+    pairs = zip(through, direct, strict=True)
     return [getattr(mine.paced, percentile) - getattr(other.paced, percentile) for mine, other in pairs]

@@ -78,25 +78,28 @@ def cores() -> tuple[set[int], set[int]]:
 
 
 @contextlib.contextmanager
-def service(module: str) -> Iterator[Running]:
+def module(name: str, *arguments: str) -> Iterator[Running]:
     """Yield a module of this folder that prints its port and serves."""
-    with _process([sys.executable, "-m", module], ROOT, subprocess.PIPE) as process:
+    with _process([sys.executable, "-m", name, *arguments], ROOT, subprocess.PIPE) as process:
         assert process.stdout
         yield Running(int(process.stdout.readline()), process.pid)
 
 
 @contextlib.contextmanager
 def proxies(folder: Path, upstream: Running) -> Iterator[dict[str, Running]]:
-    """Yield the gateway, and HAProxy where it is installed, each in front of the service and on a core without the service and the clients."""
+    """Yield proxies in front of a service, on a core without the service and the clients: the gateway, the bare one, HAProxy where it is installed."""
     proxy, rest = cores()
     os.sched_setaffinity(upstream.pid, rest)
     os.sched_setaffinity(0, rest)
     with contextlib.ExitStack() as stack:
-        found = {"gateway": stack.enter_context(gateway(folder, upstream.port))}
+        found = {
+            "gateway": stack.enter_context(gateway(folder, upstream.port)),
+            "bare": stack.enter_context(module("tests.bench.bare_proxy", str(upstream.port))),
+        }
         if shutil.which("haproxy"):
             found["haproxy"] = stack.enter_context(haproxy(folder, upstream.port))
         else:
-            say("  HAProxy is not installed (Debian: apt-get install haproxy); there is no proxy to compare with")
+            say("  HAProxy is not installed (Debian: apt-get install haproxy); it is left out")
         for running in found.values():
             for thread in psutil.Process(running.pid).threads():
                 os.sched_setaffinity(thread.id, proxy)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tests.bench.figures import Figure, figure
-from tests.bench.processes import MIB, PREFIX, REWRITE, Running, proxies, service
+from tests.bench.processes import MIB, PREFIX, REWRITE, Running, module, proxies
 from tests.bench.run import Run
 from tests.bench.stream_load import SIZE, download, upload
 
@@ -19,8 +19,8 @@ class Seen:
 
 
 def measure(run: Run) -> list[Figure]:
-    with service("tests.bench.stream_load") as upstream, proxies(run.folder, upstream) as found:
-        sides = {"direct": upstream} | found
+    with module("tests.bench.stream_load") as upstream, proxies(run.folder, upstream) as found:
+        sides = {"direct": upstream} | {side: found[side] for side in ("gateway", "haproxy") if side in found}
         seen = {
             name: run.interleaved({f"{name}, {side}": partial(_seen, work, side, sides[side]) for side in sides})
             for name, work in (("up", upload), ("down", download))
