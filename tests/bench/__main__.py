@@ -46,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"[{number}/{len(chosen)}] {name}")
         try:
             reports[name] = report(name, arguments.seconds, arguments.output.parent)
+        except KeyboardInterrupt:
+            say("stopped")
+            return 130
         except Exception as error:  # noqa: BLE001 - the others are measured all the same
             say(f"{name} failed: {type(error).__name__}: {error}\n{error.__cause__ or ''}")
     _write(arguments.output, reports, arguments.seconds)

@@ -1,16 +1,17 @@
 """How fast the analytics service takes logs into its journal; the baseline is `executemany` into a plain SQLite table, as durable."""
 
 import asyncio
+import contextlib
 import json
 import sqlite3
 from collections.abc import Callable
 
-from opsbuddy_analytics_service.embedded import MIGRATIONS, SqliteJournal
+from opsbuddy_analytics_service.embedded import SqliteJournal
 from opsbuddy_analytics_service.intake import from_json
 from opsbuddy_analytics_service.models import LogEntry
 from opsbuddy_analytics_service.service import Analytics
-from opsbuddy_core.sqlite import SqliteStore
 from tests.bench.figures import Figure, figure
+from tests.bench.journal import journal
 from tests.bench.log_entries import insert, items, plain, rows
 from tests.bench.run import Run, timed
 
@@ -18,15 +19,12 @@ BATCH, SENDERS = 500, 32
 
 
 def measure(run: Run) -> list[Figure]:
-    with asyncio.Runner() as loop:
-        store = SqliteStore(run.folder / "journal.sqlite3", MIGRATIONS)
-        loop.run(store.start())
-        journal = SqliteJournal(store)
-        loop.run(journal.begin(archived=False))
-        table = plain(run.folder / "plain.sqlite3")
-        seen = run.rates(_ours(loop, journal) | _baselines(table))
-        loop.run(store.stop())
-        table.close()
+    with (
+        asyncio.Runner() as loop,
+        journal(loop, run.folder) as kept,
+        contextlib.closing(plain(run.folder / "plain.sqlite3")) as table,
+    ):
+        seen = run.rates(_ours(loop, kept) | _baselines(table))
     logs = {name: [rate * (BATCH if "batch" in name else SENDERS) for rate in rates] for name, rates in seen.items()}
     batch, single = f"logs in batches of {BATCH}", f"single logs of {SENDERS} senders at once"
     return [
@@ -36,15 +34,15 @@ def measure(run: Run) -> list[Figure]:
     ]
 
 
-def _ours(loop: asyncio.Runner, journal: SqliteJournal) -> dict[str, Callable[[], float]]:
-    service = Analytics(journal)
+def _ours(loop: asyncio.Runner, kept: SqliteJournal) -> dict[str, Callable[[], float]]:
+    service = Analytics(kept)
 
     async def request(body: bytes) -> None:
         result = await service.ingest(from_json(body))
         assert result.accepted == BATCH
 
     async def singles(entries: list[LogEntry]) -> None:
-        await asyncio.gather(*(journal.append([entry]) for entry in entries))
+        await asyncio.gather(*(kept.append([entry]) for entry in entries))
 
     def entries(number: int) -> list[LogEntry]:
         return from_json(json.dumps(items(number)).encode()).entries
@@ -55,7 +53,7 @@ def _ours(loop: asyncio.Runner, journal: SqliteJournal) -> dict[str, Callable[[]
 
     def batch() -> float:
         fresh = entries(BATCH)
-        return timed(lambda: loop.run(journal.append(fresh)))
+        return timed(lambda: loop.run(kept.append(fresh)))
 
     def one_by_one() -> float:
         fresh = entries(SENDERS)

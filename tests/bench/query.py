@@ -1,18 +1,19 @@
 """How long a question to the analytics service takes, from its models to its models; the baseline asks a plain SQLite table of the same logs."""
 
 import asyncio
+import contextlib
 import json
 import sqlite3
 from collections.abc import Callable
 from functools import partial
 from statistics import median
 
-from opsbuddy_analytics_service.embedded import MIGRATIONS, SqliteJournal
+from opsbuddy_analytics_service.embedded import SqliteJournal
 from opsbuddy_analytics_service.intake import from_json
 from opsbuddy_analytics_service.models import LogQuery
 from opsbuddy_analytics_service.service import Analytics
-from opsbuddy_core.sqlite import SqliteStore
 from tests.bench.figures import Figure, figure
+from tests.bench.journal import journal
 from tests.bench.log_entries import insert, items, plain, rows
 from tests.bench.run import Run, say, timed
 
@@ -34,30 +35,28 @@ QUESTIONS: dict[str, tuple[dict[str, str], str]] = {
 
 
 def measure(run: Run) -> list[Figure]:
-    with asyncio.Runner() as loop:
-        store = SqliteStore(run.folder / "journal.sqlite3", MIGRATIONS)
-        loop.run(store.start())
-        journal = SqliteJournal(store)
-        loop.run(journal.begin(archived=False))
-        service, table = Analytics(journal), plain(run.folder / "plain.sqlite3")
-        _fill(loop, journal, table)
+    with (
+        asyncio.Runner() as loop,
+        journal(loop, run.folder) as kept,
+        contextlib.closing(plain(run.folder / "plain.sqlite3")) as table,
+    ):
+        _fill(loop, kept, table)
+        service = Analytics(kept)
         works = {
             f"{what}, {side}": work for what in QUESTIONS for side, work in _sides(loop, service, table, what).items()
         }
         seen = run.interleaved({name: partial(_p50, work, run.seconds) for name, work in works.items()})
-        loop.run(store.stop())
-        table.close()
     return [
         figure(f"p50 of {what}, of {LOGS}", "ms", seen[f"{what}, ours"], "plain table", seen[f"{what}, plain"])
         for what in QUESTIONS
     ]
 
 
-def _fill(loop: asyncio.Runner, journal: SqliteJournal, table: sqlite3.Connection) -> None:
+def _fill(loop: asyncio.Runner, kept: SqliteJournal, table: sqlite3.Connection) -> None:
     say(f"  storing {LOGS} logs, twice")
     for first in range(0, LOGS, BATCH):
         batch = items(BATCH, first)
-        loop.run(journal.append(from_json(json.dumps(batch).encode()).entries))
+        loop.run(kept.append(from_json(json.dumps(batch).encode()).entries))
         insert(table, rows(batch))
 
 
