@@ -1,4 +1,4 @@
-"""What the gateway costs: the same requests straight to a service, through the gateway, through the least that its libraries can do, and through HAProxy."""
+"""What the gateway costs: the same requests straight to a service, through the gateway, through bare proxies of its libraries, and through HAProxy."""
 
 from dataclasses import dataclass
 from functools import partial

@@ -87,14 +87,16 @@ def module(name: str, *arguments: str) -> Iterator[Running]:
 
 @contextlib.contextmanager
 def proxies(folder: Path, upstream: Running) -> Iterator[dict[str, Running]]:
-    """Yield proxies in front of a service, on a core without the service and the clients: the gateway, the bare one, HAProxy where it is installed."""
+    """Yield proxies before a service, on a core without it and the clients: the gateway, two bare ones, HAProxy where it is installed."""
     proxy, rest = cores()
     os.sched_setaffinity(upstream.pid, rest)
     os.sched_setaffinity(0, rest)
+    port = str(upstream.port)
     with contextlib.ExitStack() as stack:
         found = {
             "gateway": stack.enter_context(gateway(folder, upstream.port)),
-            "bare": stack.enter_context(module("tests.bench.bare_proxy", str(upstream.port))),
+            "bare ASGI": stack.enter_context(module("tests.bench.bare_proxy", port)),
+            "FastAPI route": stack.enter_context(module("tests.bench.framework_proxy", port)),
         }
         if shutil.which("haproxy"):
             found["haproxy"] = stack.enter_context(haproxy(folder, upstream.port))
