@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,3 +59,16 @@ def one(objects: list[Object], kind: str, name: str) -> Any:
     found = [obj for obj in of_kind(objects, kind) if obj["metadata"]["name"] == name]
     assert len(found) == 1, f"{len(found)} objects are {kind} {name}, of {[obj['metadata']['name'] for obj in objects]}"
     return found[0]
+
+
+def name_of(obj: Object) -> str:
+    return f"{obj['kind']} {obj['metadata']['name']}"
+
+
+def pods(objects: list[Object]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield name, metadata and spec of each pod that the chart itself makes."""
+    for obj in objects:
+        if obj["kind"] in {"Deployment", "Job"}:
+            yield name_of(obj), obj["spec"]["template"]["metadata"], obj["spec"]["template"]["spec"]
+        if obj["kind"] == "Pod":
+            yield name_of(obj), obj["metadata"], obj["spec"]

@@ -1,6 +1,7 @@
 {{/*
 What the operator may do where it serves. Server-side apply needs create and patch. No list and no watch on Secrets: it reads those
-that a resource names, by name, to roll pods when one changes. It grants endpoint slices and ConfigMaps to gateways, so it holds them.
+that a resource names, by name, to roll pods when one changes. No delete of claims: it never removes data. It grants endpoint slices and
+ConfigMaps to gateways, so it holds them.
 */}}
 {{- define "opsbuddy-operator.rules" -}}
 - apiGroups: [opsbuddy.dev]
@@ -10,8 +11,11 @@ that a resource names, by name, to roll pods when one changes. It grants endpoin
   resources: [opsbuddyservices/status]
   verbs: [patch]
 - apiGroups: [""]
-  resources: [configmaps, persistentvolumeclaims, serviceaccounts, services]
+  resources: [configmaps, serviceaccounts, services]
   verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, list, watch, create, patch, delete]
@@ -27,9 +31,6 @@ that a resource names, by name, to roll pods when one changes. It grants endpoin
 - apiGroups: [rbac.authorization.k8s.io]
   resources: [roles, rolebindings]
   verbs: [get, list, watch, create, patch, delete]
-- apiGroups: [monitoring.coreos.com]
-  resources: [servicemonitors]
-  verbs: [get, list, create, patch, delete]
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [get, list, watch]
