@@ -68,7 +68,9 @@ def wait_until_up() -> Any:
 
 def keep_bucket(org_id: str, name: str, seconds: int) -> str:
     """Make the bucket, or change how long it keeps data; returns what was done."""
-    rules = [{"type": "expire", "everySeconds": seconds}] if seconds else []
+    rules = [
+        {"type": "expire", "everySeconds": seconds}
+    ]  # 0 is for ever; without a rule a PATCH leaves the one that is there
     query = urllib.parse.urlencode({"orgID": org_id, "name": name})
     try:
         found = call("GET", f"/api/v2/buckets?{query}")["buckets"]

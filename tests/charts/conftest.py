@@ -1,0 +1,1 @@
+from tests.support.influxdb import influxd  # noqa: F401 - fixture
