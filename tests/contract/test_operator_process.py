@@ -12,6 +12,7 @@ import httpx2
 import pytest
 import yaml
 
+from tests.charts import helm
 from tests.contract.apiserver import CRD, install_crd, kubectl, running
 from tests.contract.cluster import SOON, Cluster, gateway, kubelet, session
 from tests.contract.operator_process import OperatorProcess, operator
