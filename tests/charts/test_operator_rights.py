@@ -79,6 +79,7 @@ async def requested() -> Rights:
         metadata = {"name": "untold", "namespace": "t", "labels": {SERVICE_LABEL: "web"}}
         world.cluster.put({"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "spec": {}})
     await world.engine._audit.run()
+    await world.engine._optional.look()
     await world.engine._lease._try()
     await world.engine._lease.release()
     rights: Rights = defaultdict(set)

@@ -36,7 +36,7 @@ class Service:
         resource = get(self.kubeconfig, "obs", self.name, "-n", self.namespace)
         selector = f"opsbuddy.dev/service={self.name}"
         children = get(self.kubeconfig, KINDS, "-n", self.namespace, "-l", selector)["items"]
-        return Observed(resource, children=tuple(children))
+        return Observed(resource, children=tuple(children), absent={"ServiceMonitor": "the API is not there"})
 
     def change(self, **spec: Any) -> None:
         """Apply the resource with this spec."""
@@ -99,7 +99,7 @@ def test_what_is_built_is_accepted_and_applying_it_again_writes_nothing(apiserve
     kubectl(apiserver, "apply", "-n", namespace, "-f", "-", document=resource)
     service = Service(apiserver, namespace, resource["metadata"]["name"])
     built = {obj["kind"] for obj in service.act().apply}
-    assert built == {obj["kind"] for obj in desired(service.observed())}
+    assert built == {obj["kind"] for obj in desired(service.observed())} - {"ServiceMonitor"}
     first = {
         obj["kind"]: obj["metadata"]["resourceVersion"]
         for obj in service.observed().children
@@ -107,7 +107,8 @@ def test_what_is_built_is_accepted_and_applying_it_again_writes_nothing(apiserve
     }
     assert decide(service.observed()) == Decision(), "the server's way of writing looks like a change"
     for obj in desired(service.observed()):
-        service._apply(obj, FIELD_MANAGER)
+        if obj["kind"] in built:
+            service._apply(obj, FIELD_MANAGER)
     again = {
         obj["kind"]: obj["metadata"]["resourceVersion"] for obj in service.observed().children if obj["kind"] in first
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from opsbuddy_core.routes import CONFIG_MAP
 from opsbuddy_operator import crd
 from tests.contract.apiserver import kubectl, refusal
 
@@ -19,6 +20,7 @@ DISK = {"size": "1Gi"}
 
 BREAKING: dict[str, dict[str, Any]] = {
     "metadata.name": {"name": "1st"},
+    "routing table": {"name": CONFIG_MAP},
     "image needs": {"image": {"repository": "x"}},
     "replicas and autoscaling": {"replicas": 3, "autoscaling": AUTOSCALING, "resources": REQUESTS},
     "a Gateway is not routed": {"role": "Gateway"},

@@ -7,6 +7,7 @@ import yaml
 
 from opsbuddy_core.resource import GROUP, KIND, PLURAL, VERSION, OpsBuddyServiceSpec, OpsBuddyServiceStatus
 from opsbuddy_core.resource.types import RULES, rule
+from opsbuddy_core.routes import CONFIG_MAP
 
 NAME = f"{PLURAL}.{GROUP}"
 _HEADER = "# Generated from the models of the resource; change those and run `make generate`.\n"
@@ -18,6 +19,10 @@ _NAME_RULE = rule(
     "self.metadata.name.matches('^[a-z]([-a-z0-9]{0,48}[a-z0-9])?$')",
     "metadata.name becomes the name of a Service and a label: at most 50 characters, lower-case letters, digits and -, "
     "a letter first, no - at the end (DNS-1035); choose another name",
+)
+_RESERVED_RULE = rule(
+    f"self.metadata.name != '{CONFIG_MAP}'",
+    f"the name {CONFIG_MAP} is that of the gateway's routing table; choose another name",
 )
 _COLUMNS = (
     {
@@ -104,7 +109,7 @@ def _root() -> dict[str, Any]:
         "type": "object",
         "description": _DESCRIPTION,
         "required": ["spec"],
-        RULES: [_NAME_RULE],
+        RULES: [_NAME_RULE, _RESERVED_RULE],
         "properties": {
             "apiVersion": {"type": "string", "description": f"{GROUP}/{VERSION}"},
             "kind": {"type": "string", "description": KIND},

@@ -1,7 +1,7 @@
 """The parts that do the work, put together: they hear of changes, and act while this replica leads."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from opsbuddy_core.logs import get_logger
@@ -15,6 +15,8 @@ from opsbuddy_operator.queue import Priority, Queue
 from opsbuddy_operator.reconcile.audit import Audit
 from opsbuddy_operator.reconcile.gateways import GatewayProbe
 from opsbuddy_operator.reconcile.news import News
+from opsbuddy_operator.reconcile.optional import PERIOD as OPTIONAL_PERIOD
+from opsbuddy_operator.reconcile.optional import OptionalKinds
 from opsbuddy_operator.reconcile.references import References
 from opsbuddy_operator.reconcile.routes import Routes
 from opsbuddy_operator.reconcile.service import ServiceReconciler
@@ -38,8 +40,11 @@ class Engine:
             api.may_write = self._lease.leads
         self._references = References(api, self.queue.add, settings.reference_seconds)
         routes = Routes(api, self.store, probe, self.queue.add)
-        services = ServiceReconciler(api, self.store, self._references, routes, settings.identity)
         self.news = News(self.store, self.queue, routes)
+        self._optional = OptionalKinds(api, self.store, self.news, settings.namespaces)
+        services = ServiceReconciler(
+            api, self.store, self._references, routes, settings.identity, absent=self._optional.absent
+        )
         self._audit = Audit(api, self.store, self.news, settings.namespaces)
         self._workers = Workers(self.queue, {Subject.SERVICE: services, Subject.ROUTES: routes}, settings.workers)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,6 +108,7 @@ class Engine:
         pause = 1.0
         while not self.synced:
             try:
+                await self._optional.look()
                 await self._audit.wait_until_complete()
             except ApiError as error:
                 log.warning("What there is cannot be listed yet", operation="start", reason=str(error))
@@ -111,12 +117,16 @@ class Engine:
         log.info("Everything is known", operation="start", objects=len(self.store))
         if self.leads:
             self._work()
+        self._run(self._repeat("audit", self._audit.run, self._settings.audit_seconds))
+        self._run(self._repeat("look for optional kinds", self._optional.look, OPTIONAL_PERIOD))
+
+    async def _repeat(self, what: str, look: Callable[[], Awaitable[object]], period: float) -> None:
         while True:
-            await asyncio.sleep(self._settings.audit_seconds)
+            await asyncio.sleep(period)
             try:
-                await self._audit.run()
+                await look()
             except ApiError as error:
-                log.warning("The audit could not be done", operation="audit", reason=str(error))
+                log.warning("What there is cannot be listed now", operation=what, reason=str(error))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -75,6 +75,7 @@ class Observed:
     tolerated: Mapping[Ref, str] = field(
         default_factory=dict
     )  # how what was applied came out otherwise, as something that admits objects wants it
+    absent: Mapping[str, str] = field(default_factory=dict)  # kinds that cannot be had in this cluster, and why
     table_hash: str | None = None  # of the routing table as it is in the namespace
     table: RoutingTable | None = None  # the routing table as it is in the namespace
     table_fault: Fault | None = None  # why it is not as it should be

@@ -28,6 +28,7 @@ from tests.operator.objects import (
 LATER = NOW + timedelta(minutes=5)
 DB = Ref("v1", "Secret", NAMESPACE, "db")
 CRASHING = pod(containerStatuses=[{"name": "web", "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}])
+CANARY = {"image": {"repository": "x", "tag": "2"}, "weight": 10}
 AUTOSCALED = {
     "autoscaling": {"minReplicas": 2, "maxReplicas": 4, "cpu": {}},
     "resources": {"requests": {"cpu": "100m"}},
@@ -257,9 +258,9 @@ SENTENCES: dict[str, tuple[Callable[[], Observed], dict[str, str], list[str]]] =
         ["canary", "remove it"],
     ),
     "several faults are told together": (
-        lambda: replace(settled(resource(serviceMonitor={}, secrets=[{"name": "db"}])), references={DB: None}),
+        lambda: replace(settled(resource(canary=CANARY, secrets=[{"name": "db"}])), references={DB: None}),
         {"Stalled": "True/ReferenceMissing"},
-        ["Secret db", "serviceMonitor"],
+        ["Secret db", "canary"],
     ),
     "an autoscaler without metrics for long is told": (
         lambda: autoscaler("False", "2026-01-02T03:02:00Z"),
@@ -290,6 +291,21 @@ SENTENCES: dict[str, tuple[Callable[[], Observed], dict[str, str], list[str]]] =
         lambda: refused("PersistentVolumeClaim", "may not be less"),
         {"Stalled": "True/StorageImmutable"},
         ["the claim web cannot be changed: may not be less"],
+    ),
+    "an API that the cluster lacks is named and the rest runs": (
+        lambda: replace(settled(resource(serviceMonitor={})), absent={"ServiceMonitor": "no API x"}),
+        {"Stalled": "True/ApiMissing", "Available": "True/AllReady", "Progressing": "False/RolledOut"},
+        ["serviceMonitor", "no API x"],
+    ),
+    "an autoscaler that has nothing to measure is told at once": (
+        lambda: settled(resource(autoscaling=AUTOSCALED["autoscaling"], resources={"requests": {"cpu": "0m"}, "limits": {"cpu": 1}})),
+        {"Stalled": "True/AutoscalerInactive"},
+        ["resources.requests.cpu", "0m"],
+    ),
+    "a limit alone is the request that an autoscaler measures by": (
+        lambda: settled(resource(autoscaling=AUTOSCALED["autoscaling"], resources={"limits": {"cpu": 1}}), replicas=2, updatedReplicas=2, availableReplicas=2),
+        {"Stalled": "False/NotStalled"},
+        [],
     ),
     "a reference that may not be read is not called missing": (
         lambda: replace(settled(resource(secrets=[{"name": "db"}])), references={DB: None}, failures={DB: "forbidden"}),

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     UNSUPPORTED_FIELD = "UnsupportedField"
     AUTOSCALER_INACTIVE = "AutoscalerInactive"  # the autoscaler gets no metrics
     API_REFUSED = "ApiRefused"  # the API server refused an object; the message has its words
+    API_MISSING = "ApiMissing"  # the cluster does not serve the API of an object that the spec asks for
     NOT_STALLED = "NotStalled"
     # Suspended
     SUSPENDED = "Suspended"

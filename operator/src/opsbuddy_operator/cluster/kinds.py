@@ -46,11 +46,13 @@ CHILDREN = (
     Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings", OURS),
 )
 WATCHED = (SERVICE, POD, *CHILDREN)
+SERVICE_MONITOR = Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors", OURS)
+OPTIONAL = (SERVICE_MONITOR,)  # of APIs that a cluster may lack
 SECRET = Kind("v1", "Secret", "secrets")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 EVENT = Kind("events.k8s.io/v1", "Event", "events")
 
-KINDS = {(kind.api_version, kind.kind): kind for kind in (*WATCHED, SECRET, LEASE, EVENT)}
+KINDS = {(kind.api_version, kind.kind): kind for kind in (*WATCHED, *OPTIONAL, SECRET, LEASE, EVENT)}
 
 
 def kind_of(ref: Ref) -> Kind:

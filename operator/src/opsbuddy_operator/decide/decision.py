@@ -14,6 +14,7 @@ _NEEDS = {
     "RoleBinding": ("ServiceAccount", "Role"),
     "HorizontalPodAutoscaler": ("Deployment",),
     "Ingress": ("Service",),
+    "ServiceMonitor": ("Service",),
 }
 
 
@@ -47,8 +48,8 @@ def decide(observed: Observed) -> Decision:
 
 
 def _free(wanted: tuple[Object, ...], observed: Observed) -> list[Object]:
-    """Leave out what has a taken name, and what would rest on that."""
-    blocked = {taken.kind for taken in observed.taken}
+    """Leave out what cannot be had in this cluster, what has a taken name, and what would rest on that."""
+    blocked = {taken.kind for taken in observed.taken} | observed.absent.keys()
     for kind, needs in _NEEDS.items():
         if blocked.intersection(needs):
             blocked.add(kind)

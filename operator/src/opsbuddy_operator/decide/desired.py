@@ -15,6 +15,7 @@ from opsbuddy_operator.manifests import (
     role_binding,
     service,
     service_account,
+    service_monitor,
 )
 from opsbuddy_operator.manifests.identity import Identity
 from opsbuddy_operator.manifests.stamp import digest, stamped
@@ -50,6 +51,8 @@ def _manifests(observed: Observed, spec: OpsBuddyServiceSpec) -> Iterator[Object
         yield horizontal_pod_autoscaler.build(identity, spec.autoscaling)
     if spec.ingress:
         yield ingress.build(identity, spec.ingress)
+    if spec.service_monitor:
+        yield service_monitor.build(identity, spec.service_monitor)
 
 
 def live(observed: Observed, kind: str) -> Object | None:

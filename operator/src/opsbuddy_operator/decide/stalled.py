@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from opsbuddy_core.resource import ConditionType, OpsBuddyServiceSpec, Reason
+from opsbuddy_core.resource.types import quantity
 from opsbuddy_operator.decide import claim
 from opsbuddy_operator.decide.desired import is_autoscaled, live
 from opsbuddy_operator.decide.finding import Finding
@@ -23,6 +24,8 @@ def stalled(observed: Observed, spec: OpsBuddyServiceSpec, now: datetime) -> Fin
         *_storage(observed, spec),
         *_refused(observed),
         *([observed.table_fault] if observed.table_fault and spec.role == "Gateway" else []),
+        *_absent(observed, spec),
+        *_unmeasurable(spec),
         *_unsupported(spec),
         *blind,
     ]
@@ -85,10 +88,25 @@ def _refused(observed: Observed) -> Iterator[Fault]:
             yield Reason.API_REFUSED, f"the API server refused {ref.kind} {ref.name}: {words}"
 
 
+def _absent(observed: Observed, spec: OpsBuddyServiceSpec) -> Iterator[Fault]:
+    if spec.service_monitor and (words := observed.absent.get("ServiceMonitor")):
+        yield Reason.API_MISSING, f"serviceMonitor: {words}, or remove serviceMonitor; everything else runs"
+
+
+def _unmeasurable(spec: OpsBuddyServiceSpec) -> Iterator[Fault]:
+    """A rule of the CRD asks for the request; of one that is nothing no share can be measured."""
+    if not spec.autoscaling or not spec.resources:
+        return
+    requests = {**(spec.resources.limits or {}), **(spec.resources.requests or {})}
+    for name, metric in (("cpu", spec.autoscaling.cpu), ("memory", spec.autoscaling.memory)):
+        if metric and not quantity(requests.get(name, 1)):
+            words = f"autoscaling.{name} measures in percent of resources.requests.{name}, which is {requests[name]}: set it higher"
+            yield Reason.AUTOSCALER_INACTIVE, words
+
+
 def _unsupported(spec: OpsBuddyServiceSpec) -> Iterator[Fault]:
     unsupported: dict[str, Any] = {
         "canary": spec.canary,
-        "serviceMonitor": spec.service_monitor,
         "autoscaling.requests": spec.autoscaling and spec.autoscaling.requests,
     }
     for field, value in unsupported.items():

@@ -20,6 +20,7 @@ _WARNING = frozenset(
         Reason.UNSUPPORTED_FIELD,
         Reason.AUTOSCALER_INACTIVE,
         Reason.API_REFUSED,
+        Reason.API_MISSING,
     }
 )
 

@@ -1,10 +1,10 @@
 """Brings one resource to what its spec says: gather, decide, apply, judge, tell."""
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from uuid import uuid4
 
 from opsbuddy_core.logs import get_logger
@@ -40,11 +40,11 @@ class ServiceReconciler:
         references: References,
         routes: Routes,
         identity: str,
-        clock: Callable[[], float] = time.monotonic,
+        absent: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._api, self._store, self._references, self._routes = api, store, references, routes
-        self._identity = identity
-        self._applier = Applier(api, store, clock)
+        self._identity, self._absent = identity, absent
+        self._applier = Applier(api, store)
         self._deviations: dict[Ref, str] = {}
         self._looks: dict[Key, int] = {}  # how often in a row there was nothing new
 
@@ -74,6 +74,7 @@ class ServiceReconciler:
             references=digests,
             failures=refused,
             tolerated=self._deviations,
+            absent=self._absent,
             **self._routes.seen_by(resource),
         )
         return replace(observed, taken=await self._strangers(observed), children=self._children(resource))
@@ -90,7 +91,8 @@ class ServiceReconciler:
     async def _strangers(self, observed: Observed) -> Mapping[Ref, Object]:
         """Look up the names that we need and do not have. One that is there after all, and ours, goes into the store."""
         present = {ref(child) for child in observed.children}
-        needed = [where for obj in desired(observed) if (where := ref(obj)) not in present]
+        possible = [ref(obj) for obj in desired(observed) if obj["kind"] not in observed.absent]
+        needed = [where for where in possible if where not in present]
         taken: dict[Ref, Object] = {}
         for where, live in zip(needed, await asyncio.gather(*(self._api.get(where) for where in needed)), strict=True):
             if live is None:

@@ -1,0 +1,22 @@
+from typing import Any
+
+from opsbuddy_core.resource.exposure import ServiceMonitor
+from opsbuddy_operator.manifests.container import PORT_NAME
+from opsbuddy_operator.manifests.identity import Identity
+from opsbuddy_operator.models import SERVICE_LABEL, Object
+
+
+def build(identity: Identity, monitor: ServiceMonitor) -> Object:
+    """Lets a Prometheus of the Prometheus operator read the metrics of the pods."""
+    metadata: dict[str, Any] = identity.metadata()
+    metadata["labels"] = {**(monitor.labels or {}), **metadata["labels"]}
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "ServiceMonitor",
+        "metadata": metadata,
+        "spec": {
+            "selector": {"matchLabels": identity.selector},
+            "jobLabel": SERVICE_LABEL,
+            "endpoints": [{"port": PORT_NAME, "path": monitor.path, "interval": monitor.interval}],
+        },
+    }
