@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole platform on the cluster: the cluster itself, the product's images, and the stack by Helm with the services of manifests/samples.
+# The whole platform on the cluster: the cluster itself, the product's images, the stack by Helm, and manifests/samples applied to it.
 # Run again it brings all of that up to date and restarts what runs from an image that changed. Arguments go to helm (--set operator.replicas=2).
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
@@ -14,6 +14,8 @@ main() {
   mapfile -t changed < <("$HERE/images.sh")
   trap '(($? == 0)) || explain' EXIT
   step "installing the stack into the namespace $CLUSTER_NAMESPACE" install_stack "$@"
+  # They say what the chart says by default, so they would take back what arguments change.
+  (($#)) || step "applying manifests/samples" kubectl -n "$CLUSTER_NAMESPACE" apply -f "$ROOT/manifests/samples"
   restart_changed
   wait_for_services
   say "OpsBuddy runs"

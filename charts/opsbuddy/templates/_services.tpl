@@ -1,16 +1,14 @@
 {{/*
-The environment of a service as JSON, from its `env`, where InfluxDB is, and its `spec.env`; what comes later in this list wins:
-(list $ $service)
+The environment of a service as JSON, from its `env`, the token of InfluxDB, and its `spec.env`; what comes later in this list wins:
+(list $ $service). Where InfluxDB is comes from a ConfigMap (opsbuddy.envFrom), so each of its variables can be set here.
 */}}
 {{- define "opsbuddy.env" -}}
 {{- $root := index . 0 }}
 {{- $service := index . 1 }}
-{{- $influx := ternary (include "opsbuddy.influxdb" $root | fromJson) dict (default false $service.influxdb) }}
+{{- $gateway := eq ($service.spec.role | default "Service") "Gateway" }}
+{{- $influx := ternary (include "opsbuddy.influxdb" $root | fromJson) dict (and (default false $service.influxdb) (not $gateway)) }}
 {{- $variables := dict }}
-{{- with $influx }}
-{{- $variables = dict "INFLUXDB_HOST" .host "INFLUXDB_PORT" .port "INFLUXDB_ORG" .org "INFLUXDB_DATABASE" .bucket }}
-{{- end }}
-{{- if eq ($service.spec.role | default "Service") "Gateway" }}
+{{- if $gateway }}
 {{- with include "opsbuddy.checks" $root }}{{ $_ := set $variables "EXTRA_CHECKS" . }}{{ end }}
 {{- end }}
 {{- $variables = mergeOverwrite $variables ($service.env | default dict) }}
@@ -24,9 +22,20 @@ The environment of a service as JSON, from its `env`, where InfluxDB is, and its
 {{- end }}
 {{- end }}
 {{- if and $influx (not (or (has "INFLUXDB_TOKEN" $taken) (hasKey $variables "INFLUXDB_TOKEN"))) }}
-{{- $env = append $env (dict "name" "INFLUXDB_TOKEN" "valueFrom" (dict "secretKeyRef" (dict "name" $influx.secret "key" "admin-token"))) }}
+{{- $env = append $env (dict "name" "INFLUXDB_TOKEN" "valueFrom" (dict "secretKeyRef" (dict "name" $influx.secret "key" "admin-token" "optional" true))) }}
 {{- end }}
 {{- concat $env $last | toJson }}
+{{- end }}
+
+{{/* Where a service finds the address of InfluxDB, as JSON; a `spec.envFrom` wins over it: (list $ $service). */}}
+{{- define "opsbuddy.envFrom" -}}
+{{- $root := index . 0 }}
+{{- $service := index . 1 }}
+{{- $sources := $service.spec.envFrom | default list }}
+{{- if and $service.influxdb (include "opsbuddy.influxdb" $root | fromJson) }}
+{{- $sources = prepend $sources (dict "configMapRef" (dict "name" "influxdb" "optional" true)) }}
+{{- end }}
+{{- $sources | toJson }}
 {{- end }}
 
 {{/* What a gateway is to check besides what it routes: name=URL, with commas between them. */}}
@@ -37,6 +46,5 @@ The environment of a service as JSON, from its `env`, where InfluxDB is, and its
 {{- $checks = append $checks (printf "%s=http://%s:%v/health" $name $name $service.spec.port) }}
 {{- end }}
 {{- end }}
-{{- if .Values.influxdb.enabled }}{{ $checks = append $checks "influxdb=http://influxdb:8086/health" }}{{ end }}
 {{- join "," $checks }}
 {{- end }}

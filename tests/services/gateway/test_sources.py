@@ -47,6 +47,20 @@ def test_settings_that_cannot_be_used_are_refused(wrong):
 
 
 @pytest.mark.parametrize(
+    ("extra", "checks"),
+    [
+        ("", {"influxdb": "http://db:8087/health"}),
+        ("ui=http://ui/health", {"ui": "http://ui/health", "influxdb": "http://db:8087/health"}),
+        ("influxdb=http://other/ping", {"influxdb": "http://other/ping"}),
+    ],
+)
+def test_influxdb_is_checked_where_its_host_is_known_unless_told_otherwise(extra, checks):
+    settings = GatewaySettings(_env_file=None, extra_checks=extra, influxdb_host="db", influxdb_port=8087)
+    assert settings.checks == checks
+    assert "influxdb" not in GatewaySettings(_env_file=None).checks
+
+
+@pytest.mark.parametrize(
     ("env", "routes", "endpoints"),
     [
         ({}, "file", "dns"),

@@ -69,6 +69,9 @@ class GatewaySettings(Settings):
         "", description="Further services to check but not to route: ui-service=http://ui-service:3000/health,…"
     )
 
+    influxdb_host: str | None = Field(None, description="Host of InfluxDB, whose health is checked too where it is set")
+    influxdb_port: int = Field(8086, ge=1, le=65535, description="Port of InfluxDB")
+
     @model_validator(mode="after")
     def _can_be_used(self) -> Self:
         """Read everything that is written in a notation of its own, so that a mistake in it ends the start."""
@@ -124,7 +127,10 @@ class GatewaySettings(Settings):
 
     @property
     def checks(self) -> dict[str, str]:
-        return parse_checks(self.extra_checks)
+        checks = parse_checks(self.extra_checks)
+        if self.influxdb_host:
+            checks.setdefault("influxdb", f"http://{self.influxdb_host}:{self.influxdb_port}/health")
+        return checks
 
 
 def parse_checks(text: str) -> dict[str, str]:
