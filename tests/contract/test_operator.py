@@ -2,39 +2,15 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
 from opsbuddy_core.routes import CONFIG_MAP, HASH_ANNOTATION, RoutingTable
-from tests.contract.apiserver import kubectl
-from tests.contract.cluster import SOON, Cluster, GatewayStatus, gateway, kubelet, session
-from tests.contract.operator_process import OperatorProcess, operator
+from tests.contract.cluster import SOON, Cluster, GatewayStatus, gateway, kubelet
+from tests.contract.operator_process import OperatorProcess
 from tests.support.wait import eventually
 
 pytestmark = pytest.mark.contract
-
-
-@pytest.fixture(scope="module")
-def running(apiserver: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    # what other modules left has deadlines, whose writes would fall into counts here
-    kubectl(apiserver, "delete", "opsbuddyservices", "--all", "--all-namespaces")
-    with operator(
-        apiserver, tmp_path_factory.mktemp("operator"), LEADER_ELECTION="false", REFERENCE_SECONDS="1"
-    ) as process:
-        yield process
-
-
-@pytest.fixture
-async def cluster(apiserver: Path, namespace: str, running: OperatorProcess) -> AsyncIterator[Cluster]:
-    await running.ready()
-    async with session(apiserver) as opened:
-        made = Cluster(opened, namespace)
-        yield made
-        # likewise
-        for left in await made.list("obs"):
-            await made.delete("obs", left["metadata"]["name"])
 
 
 def resource(name: str = "web", **spec):
@@ -306,6 +282,7 @@ async def test_labels_of_the_resource_reach_no_child_and_changing_them_writes_no
         "app.kubernetes.io/instance": "shop",
         "argocd.argoproj.io/instance": "shop",
         "app.kubernetes.io/managed-by": "Helm",
+        "kustomize.toolkit.fluxcd.io/name": "shop",
     }
     notes = {"argocd.argoproj.io/tracking-id": "shop", "meta.helm.sh/release-name": "shop"}
     body["metadata"] |= {"labels": tracking, "annotations": notes}

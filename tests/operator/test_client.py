@@ -26,6 +26,7 @@ TERMINATING = {"message": "being terminated", "details": {"causes": [{"reason": 
         (404, {"details": {"kind": "namespaces"}}, TerminatingError),
         (409, {}, ConflictError),
         (422, {"message": "invalid"}, RefusedError),
+        (422, {"details": {"causes": [{"field": "metadata.uid"}]}}, ConflictError),
         (429, {}, UnavailableError),
         (500, {"message": "failed calling webhook"}, RefusedError),
         (503, {}, UnavailableError),

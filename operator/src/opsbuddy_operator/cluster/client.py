@@ -132,6 +132,8 @@ def translate(status: int, body: str | bytes | None, headers: Any) -> ApiError:
     namespace_gone = status == HTTPStatus.NOT_FOUND and details.get("kind") == "namespaces"
     if namespace_gone or any(cause.get("reason") == "NamespaceTerminating" for cause in details.get("causes") or ()):
         return TerminatingError(message)
+    if any(cause.get("field") == "metadata.uid" for cause in details.get("causes") or ()):
+        return ConflictError(message)  # another object has the name now
     known: dict[int, type[RefusedError]] = {
         HTTPStatus.FORBIDDEN: ForbiddenError,
         HTTPStatus.NOT_FOUND: AbsentError,
