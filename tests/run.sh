@@ -8,7 +8,7 @@ pytest() { .venv/bin/pytest -q "$@"; }
 stage "lint, types, import contracts, generated files, fast tests"
 make --no-print-directory check
 stage "how much of the pure layers the tests of operator and core reach"
-pytest --cov tests/operator tests/core -m "not process and not influxdb and not postgres"
+pytest tests/operator tests/core -m "not process and not influxdb and not postgres" --cov
 stage "our programs as processes"
 pytest -m "process and not influxdb and not postgres"
 
