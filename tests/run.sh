@@ -25,7 +25,7 @@ pytest -m charts
 stage "the Docker daemon that is started where none runs, and that it goes without a trace"
 pytest -m docker
 stage "contracts with a real API server"
-pytest -m contract
+pytest -n 2 --dist loadfile -m contract
 stage "services on a real InfluxDB and a real PostgreSQL"
 pytest -m "influxdb or postgres"
 stage "the platform as local processes, and the web UI in a real browser"
