@@ -147,7 +147,7 @@ def endpoint_slice(
     }
 
 
-def test_only_ready_pods_of_all_slices_of_a_service_count():
+async def test_only_ready_pods_of_all_slices_of_a_service_count():
     source, changes = KubernetesEndpoints("ops", None), []
     source._changed = lambda: changes.append(1)
     source.listed(
@@ -173,9 +173,28 @@ def test_pods_that_end_take_requests_while_no_other_is_ready_and_they_still_serv
     assert source.addresses("file-service", 80) == (Address("10.0.0.1", 8001),)
     source.changed(endpoint_slice("b", "10.0.0.2", "10.0.0.3"))
     assert source.addresses("file-service", 80) == (Address("10.0.0.2", 8001), Address("10.0.0.3", 8001))
-    source.deleted(endpoint_slice("b"))
+    source.changed(endpoint_slice("b", "10.0.0.2", "10.0.0.3", ready=False, serving=False, terminating=True))
     source.changed(endpoint_slice("a", "10.0.0.1", ready=False, serving=False, terminating=True))
     assert source.addresses("file-service", 80) == ()
+
+
+async def test_pods_are_asked_for_a_while_after_their_slice_went_with_its_service_unless_others_are_ready():
+    source, changes = KubernetesEndpoints("ops", None, linger=0.05), []
+    source._changed = lambda: changes.append(source.addresses("file-service", 80))
+    source.listed([endpoint_slice("a", "10.0.0.1"), endpoint_slice("b", "10.0.0.2", ready=False)])
+    source.deleted(endpoint_slice("a"))
+    assert changes[-1] == (Address("10.0.0.1", 8001),)
+    source.changed(endpoint_slice("b", "10.0.0.2"))
+    assert changes[-1] == (Address("10.0.0.2", 8001),)
+    source.deleted(endpoint_slice("b"))
+    assert changes[-1] == (Address("10.0.0.1", 8001), Address("10.0.0.2", 8001))
+
+    async def forgotten() -> bool:
+        return changes[-1] == ()
+
+    await eventually(forgotten, what="the slices are forgotten")
+    source.changed(endpoint_slice("a", "10.0.0.1"))
+    assert changes[-1] == (Address("10.0.0.1", 8001),)
 
 
 @pytest.mark.parametrize(

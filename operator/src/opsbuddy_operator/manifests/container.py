@@ -10,7 +10,9 @@ from opsbuddy_operator.manifests import volumes
 from opsbuddy_operator.manifests.identity import Identity
 
 PORT_NAME = "http"
-DRAIN_SECONDS = 5  # readiness fails at once on SIGTERM; meanwhile the endpoint leaves every gateway
+# Readiness fails at once on SIGTERM; meanwhile the endpoint leaves every gateway, which watch for it, and for a gateway the rules of every
+# node and load balancer, which take longer (Envoy Gateway waits 10 s at least).
+DRAIN_SECONDS = {"Service": 5, "Gateway": 10}
 _REQUESTS = {"cpu": "25m", "memory": "96Mi"}
 
 
@@ -50,7 +52,7 @@ def _env(identity: Identity, spec: OpsBuddyServiceSpec) -> list[dict[str, Any]]:
         {"name": "OPSBUDDY_SERVICE", "value": identity.name},
         _from_field("POD_NAME", "metadata.name"),
         _from_field("POD_NAMESPACE", "metadata.namespace"),
-        {"name": "DRAIN_SECONDS", "value": str(DRAIN_SECONDS)},
+        {"name": "DRAIN_SECONDS", "value": str(DRAIN_SECONDS[spec.role])},
     ]
     if spec.role == "Gateway":
         ours.append({"name": "ROUTES_FILE", "value": f"{volumes.ROUTES_PATH}/{KEY}"})

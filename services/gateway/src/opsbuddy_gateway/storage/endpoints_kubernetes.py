@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from opsbuddy_gateway.models import Address
 from opsbuddy_gateway.storage.kubernetes_watch import Object, connected, watch
 
 SERVICE = "kubernetes.io/service-name"
+LINGER_SECONDS = 5.0
+"""How long the pods of a slice that is gone are asked: as long as the operator lets a pod serve on that was told to end."""
 Conditions = dict[str, bool | None]
 
 
@@ -15,12 +18,13 @@ class KubernetesEndpoints:
     """Watches the EndpointSlices of the namespace: ready pods by their addresses, so that a request can go to another one.
 
     Where none is ready, those that are ending but still serve: the last pods of a service that is deleted or replaced take requests until
-    their readiness probe fails.
+    their readiness probe fails. With a Service its slices go at once, before its pods and before its route: then those that were in them.
     """
 
-    def __init__(self, namespace: str, kubeconfig: Path | None) -> None:
-        self._namespace, self._kubeconfig = namespace, kubeconfig
+    def __init__(self, namespace: str, kubeconfig: Path | None, linger: float = LINGER_SECONDS) -> None:
+        self._namespace, self._kubeconfig, self._linger = namespace, kubeconfig, linger
         self._slices: dict[str, Object] = {}
+        self._gone: dict[str, Object] = {}
         self._changed: Callable[[], None] = lambda: None
         self._listed = False
 
@@ -29,11 +33,11 @@ class KubernetesEndpoints:
         return self._listed
 
     def addresses(self, service: str, port: int) -> tuple[Address, ...]:
-        slices = [
-            item for item in self._slices.values() if (item["metadata"].get("labels") or {}).get(SERVICE) == service
-        ]
-        for chosen in (_ready, _ending):
-            if found := {address for item in slices for address in _addresses(item, port, chosen)}:
+        for slices, chosen in ((self._slices, _ready), (self._slices, _ending), (self._gone, _serving)):
+            of_service = (
+                item for item in slices.values() if (item["metadata"].get("labels") or {}).get(SERVICE) == service
+            )
+            if found := {address for item in of_service for address in _addresses(item, port, chosen)}:
                 return tuple(sorted(found, key=str))
         return ()
 
@@ -47,7 +51,7 @@ class KubernetesEndpoints:
             )
 
     def listed(self, objects: list[Object]) -> None:
-        self._slices = {item["metadata"]["name"]: item for item in objects}
+        self._slices, self._gone = {item["metadata"]["name"]: item for item in objects}, {}
         self._listed = True
         self._changed()
 
@@ -56,8 +60,16 @@ class KubernetesEndpoints:
         self._changed()
 
     def deleted(self, item: Object) -> None:
-        self._slices.pop(item["metadata"]["name"], None)
+        name = item["metadata"]["name"]
+        if last := self._slices.pop(name, None):
+            self._gone[name] = last
+            asyncio.get_running_loop().call_later(self._linger, self._forget, name, last)
         self._changed()
+
+    def _forget(self, name: str, item: Object) -> None:
+        if self._gone.get(name) is item:
+            del self._gone[name]
+            self._changed()
 
     def unreachable(self) -> None:
         """Nothing to do: the last endpoints are better than none, and failing ones are set aside."""
@@ -82,6 +94,10 @@ def _ready(conditions: Conditions) -> bool:
 
 def _ending(conditions: Conditions) -> bool:
     return bool(conditions.get("terminating") and conditions.get("serving"))
+
+
+def _serving(conditions: Conditions) -> bool:
+    return _ready(conditions) or _ending(conditions)
 
 
 def _target_port(ports: list[dict[str, Any]], port: int) -> int | None:
