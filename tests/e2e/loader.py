@@ -25,7 +25,7 @@ async def ask(session: aiohttp.ClientSession, order: dict, seen: Counter) -> Non
                     body = await answer.text()
                     outcome = f"{answer.status}" if answer.status < BAD else f"{answer.status} {time.time():.3f} {body}"
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                outcome = f"{type(error).__name__} {error}"
+                outcome = f"{type(error).__name__} {time.time():.3f} {error}"
             seen[f"{method} {path} {outcome}"] += 1
             await asyncio.sleep(order["pause"])
 
