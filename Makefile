@@ -9,6 +9,10 @@ MEMBERS := core operator services/gateway services/file-service services/utility
 INSTALLED := $(VENV)/.installed
 FAST := not contract and not influxdb and not postgres and not browser and not e2e and not demo and not charts and not docker and not process
 
+# Folders of fast tests in memory where the machine has a file system there: databases wait for the disk with each commit.
+MEMORY := $(if $(wildcard /dev/shm/.),PYTEST_DEBUG_TEMPROOT=/dev/shm)
+unexport PYTHONDONTWRITEBYTECODE  # without its cache Python compiles every test anew, in every worker
+
 ##@ Run
 demo: $(INSTALLED) ## The whole platform as local processes; the UI on http://localhost:3000 (Ctrl-C ends it)
 	@$(BIN)/python -m demo
@@ -25,7 +29,7 @@ check: $(INSTALLED) ## What a developer runs all day, under a minute: lint, type
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo 2>&1 | tail -n 3
 	@$(BIN)/python -m tests.generated check
-	@$(BIN)/pytest -q -n auto --dist worksteal -m "$(FAST)"
+	@$(MEMORY) $(BIN)/pytest -q -n auto --dist worksteal -m "$(FAST)" --ignore tests/contract --ignore tests/e2e
 test: $(INSTALLED) ## Every test; installs what it needs and says what it does
 	@tests/run.sh
 bench: $(INSTALLED) ## What it costs, each time beside a baseline; the figures in tests/.artifacts/bench.json

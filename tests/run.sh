@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every test, cheapest first. Makes what it needs: packages of the machine, the API server and InfluxDB from source (cached), the browser.
+# Every test, cheapest first. Makes what it needs: packages of the machine, the API server and InfluxDB from source (cached), the browser, a kind
+# cluster. A cluster that was there before stays; one that was made for the tests goes with them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 stage() { printf '\n== %s (%d s so far)\n' "$1" "$SECONDS"; }
@@ -8,9 +9,9 @@ pytest() { .venv/bin/pytest -q "$@"; }
 stage "lint, types, import contracts, generated files, fast tests"
 make --no-print-directory check
 stage "how much of the pure layers the tests of operator and core reach"
-pytest tests/operator tests/core -m "not process and not influxdb and not postgres" --cov
+pytest -n 2 tests/operator tests/core -m "not process and not influxdb and not postgres" --cov
 stage "our programs as processes"
-pytest -m "process and not influxdb and not postgres"
+pytest -n 2 --dist worksteal -m "process and not influxdb and not postgres"
 
 stage "what the other tests need"
 tests/cluster/prerequisites.sh build
@@ -21,13 +22,19 @@ tests/cluster/prerequisites.sh browser
 tests/cluster/prerequisites.sh postgres
 
 stage "the Helm charts"
-pytest -m charts
+pytest -n 2 --dist worksteal -m charts
 stage "the Docker daemon that is started where none runs, and that it goes without a trace"
 pytest -m docker
 stage "contracts with a real API server"
-pytest -n 2 --dist loadfile -m contract
+pytest -n 2 --dist loadscope -m contract
 stage "services on a real InfluxDB and a real PostgreSQL"
-pytest -m "influxdb or postgres"
+pytest -n 2 --dist loadfile -m "influxdb or postgres"
 stage "the platform as local processes, and the web UI in a real browser"
 pytest -m "demo or browser"
+stage "the whole platform on a kind cluster"
+made=$(tests/cluster/up.sh --created)
+[[ $made == found ]] || trap tests/cluster/down.sh EXIT
+tests/cluster/install.sh
+eval "$(tests/cluster/env.sh)"
+pytest -m e2e
 stage "done"

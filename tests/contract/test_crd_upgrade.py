@@ -103,7 +103,7 @@ def test_a_refusal_is_told_in_the_servers_words(upgrade, namespace):
     done = upgrade.run()
     assert done.returncode == 1
     assert done.stderr.startswith("The API server refused the CRD with 403: ")
-    assert 'cannot patch resource \\"customresourcedefinitions\\"' in done.stderr
+    assert 'cannot get resource \\"customresourcedefinitions\\"' in done.stderr
 
 
 def test_an_api_server_that_is_away_is_told(upgrade):
