@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from opsbuddy_utility_service.models import ContainerCpu, ContainerMemory, ContainerPids
+from opsbuddy_utility_service.models.system import ContainerCpu, ContainerMemory, ContainerPids
 from opsbuddy_utility_service.system.cgroup import ControlGroup
 
 MIB = 1024 * 1024

@@ -14,7 +14,9 @@ async def test_a_form_as_curl_sends_it_creates_an_entry_that_comes_back(service:
     entry = answer.json()
     assert answer.status_code == 201
     assert answer.headers["location"] == f"/configs/{entry['id']}"
-    assert list(entry) == ["id", "name", "category", "value", "description", "created_at", "updated_at"]
+    assert list(entry) == [
+        *("id", "name", "category", "value", "description", "tags", "secret", "version", "created_at", "updated_at")
+    ]
     assert (entry["name"], entry["category"], entry["value"], entry["description"]) == ("test", "system", True, "")
     assert (await service.http.get(f"/configs/{entry['id']}")).json() == entry
     assert (await service.http.get("/configs")).json() == {"configs": [entry], "next_cursor": None}
@@ -155,7 +157,7 @@ async def test_what_was_read_can_be_sent_back_with_one_member_changed(service: S
     path = f"/configs/{entry['id']}"
     answer = await service.http.put(path, json=entry | {"description": "new", "id": "ignored"})
     assert answer.status_code == 200
-    assert answer.json() | {"description": "", "updated_at": ""} == entry | {"updated_at": ""}
+    assert answer.json() | {"description": "", "updated_at": ""} == entry | {"updated_at": "", "version": 2}
 
 
 async def test_put_without_a_member_is_refused_and_changes_nothing(service: Service) -> None:

@@ -1,5 +1,7 @@
 import asyncio
+import json
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -9,6 +11,7 @@ from opsbuddy_utility_service.system import host
 from opsbuddy_utility_service.system.cgroup import ControlGroup
 from opsbuddy_utility_service.system.reading import SystemReader, parts, read
 from tests.services.utility_service.conftest import Service
+from tests.support.wait import eventually
 
 
 async def test_system_info_tells_of_host_container_and_process(service: Service) -> None:
@@ -60,16 +63,43 @@ def test_a_process_that_ends_during_the_listing_is_left_out() -> None:
     assert [process.pid for process in host.read_processes([Ended(own.pid), own])] == [own.pid]
 
 
-async def test_many_who_ask_at_once_cause_one_reading_off_the_loop_every_two_seconds() -> None:
-    now, threads = 0.0, []
-    readers = dict(parts(ControlGroup())) | {"host.cpu": lambda: threads.append(threading.get_ident())}
-    reader = SystemReader(readers, lambda: now)
-    first = await asyncio.gather(*(reader.info() for _ in range(50)))
-    assert len(threads) == 1
-    assert threads[0] != threading.get_ident()
-    assert all(info is first[0] for info in first)
-    now = 1.9
-    assert await reader.info() is first[0]
-    now = 2.0
-    assert await reader.info() is not first[0]
-    assert len(threads) == 2
+@dataclass
+class Reading:
+    """A reader of the processors' load that counts, waits until it is let go, and remembers its threads."""
+
+    threads: list[int] = field(default_factory=list)
+    free: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self) -> None:
+        self.threads.append(threading.get_ident())
+        assert self.free.wait(5)
+
+
+async def test_many_who_ask_at_once_cause_one_reading_off_the_loop_and_wait_only_for_the_first() -> None:
+    now, cpu = 0.0, Reading()
+    reader = SystemReader(dict(parts(ControlGroup())) | {"host.cpu": cpu}, lambda: now)
+    asked = [asyncio.create_task(reader.info()) for _ in range(50)]
+    await asyncio.sleep(0)
+    cpu.free.set()
+    first, *others = await asyncio.gather(*asked)
+    assert len(cpu.threads) == 1
+    assert cpu.threads[0] != threading.get_ident()
+    assert all(info is first for info in others)
+    now = 0.9
+    assert await reader.info() is first
+    assert len(cpu.threads) == 1
+    cpu.free.clear()
+    now = 1.5  # nobody waits while new figures are read
+    assert await reader.info() is first
+    assert await reader.info() is first
+    cpu.free.set()
+
+    async def renewed() -> bool:
+        return await reader.info() is not first
+
+    await eventually(renewed, what="the figures that were read meanwhile")
+    assert len(cpu.threads) == 2
+    now = 100.0  # nobody asked for long: what is there is too old to be shown
+    last = await reader.info()
+    assert len(cpu.threads) == 3
+    assert json.loads(last)["measured_at"] > json.loads(first)["measured_at"]

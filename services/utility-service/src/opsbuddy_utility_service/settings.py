@@ -1,6 +1,10 @@
-from pydantic import Field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
 
 from opsbuddy_core.settings import Settings, StateSettings
+from opsbuddy_utility_service.storage import templates
 
 
 class UtilitySettings(Settings, StateSettings):
@@ -11,3 +15,24 @@ class UtilitySettings(Settings, StateSettings):
     )
     title: str = Field("Utility Service", validation_alias="OPSBUDDY_TITLE", description="Name that people read")
     service_port: int = Field(8002, ge=0, le=65535, description="Port to listen on")
+    command_templates: Path | None = Field(
+        None, description="YAML file, or folder of YAML files, with own commands beside the built-in ones"
+    )
+    command_isolation: Literal["landlock", "seccomp", "rlimits"] = Field(
+        "rlimits", description="Least isolation of commands; where it cannot be had, none is run"
+    )
+    command_concurrency: int = Field(8, ge=1, le=256, description="Commands that run at once, at most")
+    secret_keys: SecretStr | None = Field(
+        None,
+        description="Keys for secret configurations (Fernet), separated by commas; the first one seals, all of them open",
+    )
+    secret_keys_file: Path | None = Field(None, description="File with such keys, one a line")
+
+    @field_validator("command_templates")
+    @classmethod
+    def _usable(cls, path: Path | None) -> Path | None:
+        try:
+            templates.load(path)
+        except OSError as error:
+            raise ValueError(f"cannot be read: {error.strerror}") from error
+        return path

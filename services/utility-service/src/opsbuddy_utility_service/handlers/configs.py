@@ -2,106 +2,204 @@
 
 from http import HTTPStatus
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi import Query as Parameter
-from starlette.datastructures import UploadFile
 
-from opsbuddy_core.errors import MalformedError, TooLargeError
 from opsbuddy_core.exact_json import refuse
-from opsbuddy_utility_service.models import ConfigEntry, ConfigPage, Cursor, Query
-from opsbuddy_utility_service.service import MAX_DOCUMENT, ConfigService, from_form, from_json
+from opsbuddy_utility_service.handlers import bodies, conditions
+from opsbuddy_utility_service.handlers.actor import actor
+from opsbuddy_utility_service.models.configs import (
+    Config,
+    ConfigEntry,
+    ConfigPage,
+    Cursor,
+    Given,
+    ImportReport,
+    Query,
+    VersionEntry,
+    VersionList,
+)
+from opsbuddy_utility_service.service import members
+from opsbuddy_utility_service.service.configs import ConfigService
 
-MAX_FIELDS = 20
+YAML = "application/yaml"
 Category = Annotated[str | None, Parameter(max_length=128, description="Exactly this category")]
-Text = Annotated[str | None, Parameter(max_length=128, description="In name, category or description, in any case")]
+Text = Annotated[
+    str | None, Parameter(max_length=128, description="In name, category, description or tags, in any case")
+]
+Tags = Annotated[
+    list[str], Parameter(max_length=20, description="Has this tag; may be there several times, all must hold")
+]
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Configurations on a page")]
-Position = Annotated[str | None, Parameter(max_length=2000, description="`next_cursor` of the page before")]
+Position = Annotated[str | None, Parameter(max_length=4000, description="`next_cursor` of the page before")]
+Trash = Annotated[bool, Parameter(description="What is in the trash instead of what is in use")]
+Purge = Annotated[bool, Parameter(description="Remove it for good, from the trash too")]
+IfMatch = Annotated[str | None, Header(max_length=2000, description="Only if its ETag is one of these")]
+Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Version")]
 
 _FIELDS = {
     "name": {"type": "string", "maxLength": 128, "example": "retention"},
     "category": {"type": "string", "maxLength": 128, "example": "system"},
     "value": {"description": "Any JSON value; in a form: JSON where it reads as JSON, text otherwise", "example": True},
     "description": {"type": "string", "maxLength": 2000, "default": ""},
+    "tags": {
+        "description": "A list of texts; in a form also separated by commas",
+        "example": ["production"],
+        "anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 64}, "maxItems": 20}, {"type": "string"}],
+    },
+    "secret": {"type": "boolean", "description": "Kept sealed, never shown. A secret stays one"},
+    "literal": {
+        "type": "boolean",
+        "description": "The value of a secret is meant as it is, also if it looks like a mask",
+    },
 }
 
 
 def _body(required: list[str]) -> dict[str, Any]:
     schema = {"type": "object", "properties": _FIELDS, "required": required}
-    kinds = ("application/x-www-form-urlencoded", "multipart/form-data", "application/json")
-    return {"requestBody": {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}}
+    return {"requestBody": {"required": True, "content": {kind: {"schema": schema} for kind in bodies.KINDS}}}
 
 
 WHOLE = _body(["name", "category", "value"])
 SOME = _body([])
+IMPORT = {"requestBody": {"required": True, "content": {YAML: {"schema": {"type": "string"}}}}}
+SHOWN: dict[str, Any] = {"response_model": ConfigEntry, "response_model_exclude_unset": True}
 
 
 def router(configs: ConfigService) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(tags=["configurations"])
-
-    @routes.post("/configs", status_code=HTTPStatus.CREATED, summary="Create a configuration", openapi_extra=WHOLE)
-    async def create(request: Request, response: Response) -> ConfigEntry:
-        entry = await configs.create(await _members(request))
-        response.headers["location"] = f"/configs/{entry.id}"
-        return entry
-
-    @routes.head("/configs", include_in_schema=False)
-    @routes.get("/configs", summary="List configurations by category and name")
-    async def read_configs(
-        category: Category = None, q: Text = None, limit: Limit = 100, cursor: Position = None
-    ) -> ConfigPage:
-        if "\0" in f"{category}{q}":
-            refuse("category" if category and "\0" in category else "q", "it has a NUL character")
-        query = Query(category, q, limit, Cursor.read(cursor) if cursor else None)
-        page, following = await configs.search(query)
-        return ConfigPage(configs=page, next_cursor=following.write() if following else None)
-
-    @routes.head("/configs/{config_id}", include_in_schema=False)
-    @routes.get("/configs/{config_id}", summary="One configuration")
-    async def read_config(config_id: str) -> ConfigEntry:
-        return await configs.find(config_id)
-
-    @routes.put("/configs/{config_id}", summary="Set a configuration as a whole", openapi_extra=WHOLE)
-    async def replace(config_id: str, request: Request) -> ConfigEntry:
-        return await configs.change(config_id, await _members(request), whole=True)
-
-    @routes.patch("/configs/{config_id}", summary="Set the members that are sent", openapi_extra=SOME)
-    async def change(config_id: str, request: Request) -> ConfigEntry:
-        return await configs.change(config_id, await _members(request), whole=False)
-
-    @routes.delete("/configs/{config_id}", status_code=HTTPStatus.NO_CONTENT, summary="Delete a configuration")
-    async def delete(config_id: str) -> None:
-        await configs.delete(config_id)
-
+    _add_collection(routes, configs)
+    _add_exchange(routes, configs)
+    _add_single(routes, configs)
+    _add_history(routes, configs)
     return routes
 
 
-async def _members(request: Request) -> dict[str, Any]:
-    """Return what a form or a JSON document says."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = await request.body()  # the application's own limit holds
-    if kind == "multipart/form-data":
-        return from_form(await _multipart(request))
-    if len(body) > 3 * MAX_DOCUMENT:  # a form may escape every byte
-        raise TooLargeError(f"The body has more than the {3 * MAX_DOCUMENT} bytes that are taken here.")
-    if kind == "application/x-www-form-urlencoded" and not body.lstrip().startswith(b"{"):
-        return from_form(_urlencoded(body))
-    return from_json(body)
+def _add_collection(routes: APIRouter, configs: ConfigService) -> None:
+    @routes.post(
+        "/configs", status_code=HTTPStatus.CREATED, summary="Create a configuration", openapi_extra=WHOLE, **SHOWN
+    )
+    async def create(request: Request, response: Response) -> Any:
+        config = await configs.create(await _given(request), actor(request).name)
+        response.headers["location"] = f"/configs/{config.id}"
+        return _shown(config, response)
+
+    @routes.head("/configs", include_in_schema=False)
+    @routes.get("/configs", summary="List configurations by category and name", response_model_exclude_unset=True)
+    async def read_configs(
+        category: Category = None,
+        q: Text = None,
+        tag: Tags = [],  # noqa: B006 - a parameter of the URL: FastAPI copies it
+        trash: Trash = False,  # noqa: FBT002 - likewise
+        limit: Limit = 100,
+        cursor: Position = None,
+    ) -> ConfigPage:
+        query = _query(category, q, tag, Cursor.read(cursor) if cursor else None, trash=trash, limit=limit)
+        page, following = await configs.search(query)
+        entries = [ConfigEntry.of(config) for config in page]
+        return ConfigPage(configs=entries, next_cursor=following.write() if following else None)
 
 
-def _urlencoded(body: bytes) -> list[tuple[str, str]]:
-    try:
-        return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
-    except ValueError as error:
-        raise MalformedError(f"The form is not UTF-8, or has more than {MAX_FIELDS} fields.") from error
+def _add_exchange(routes: APIRouter, configs: ConfigService) -> None:
+    @routes.get(
+        "/configs/export",
+        summary="Configurations as YAML; secrets without their values",
+        response_class=Response,
+        responses={200: {"content": {YAML: {"schema": {"type": "string"}}}}},
+    )
+    async def export(category: Category = None, q: Text = None, tag: Tags = []) -> Response:  # noqa: B006 - likewise
+        text = await configs.export(_query(category, q, tag, None))
+        headers = {"content-disposition": 'attachment; filename="configs.yaml"'}
+        return Response(text, media_type=YAML, headers=headers)
+
+    @routes.post(
+        "/configs/import", summary="Create and change configurations by YAML, all or none", openapi_extra=IMPORT
+    )
+    async def take_in(request: Request, dry_run: bool = False) -> ImportReport:  # noqa: FBT001, FBT002 - a parameter of the URL
+        return await configs.take_in(await request.body(), actor(request).name, dry_run=dry_run)
 
 
-async def _multipart(request: Request) -> list[tuple[str, str]]:
-    async with request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_DOCUMENT) as form:
-        fields = form.multi_items()
-    for name, value in fields:
-        if isinstance(value, UploadFile):
-            refuse(name, "expected text, not a file")
-    return [(name, str(value)) for name, value in fields]
+def _add_single(routes: APIRouter, configs: ConfigService) -> None:
+    @routes.head("/configs/{config_id}", include_in_schema=False)
+    @routes.get("/configs/{config_id}", summary="One configuration", **SHOWN)
+    async def read_config(
+        config_id: str, response: Response, if_none_match: Annotated[str | None, Header(max_length=2000)] = None
+    ) -> Any:
+        config = await configs.find(config_id)
+        if conditions.known(if_none_match, config):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"etag": config.etag})
+        return _shown(config, response)
+
+    @routes.put("/configs/{config_id}", summary="Set a configuration as a whole", openapi_extra=WHOLE, **SHOWN)
+    async def replace(config_id: str, request: Request, response: Response, if_match: IfMatch = None) -> Any:
+        expected = conditions.expected(if_match)
+        given = await _given(request)
+        config = await configs.change(config_id, given, actor(request).name, whole=True, expected=expected)
+        return _shown(config, response)
+
+    @routes.patch("/configs/{config_id}", summary="Set the members that are sent", openapi_extra=SOME, **SHOWN)
+    async def change(config_id: str, request: Request, response: Response, if_match: IfMatch = None) -> Any:
+        expected = conditions.expected(if_match)
+        given = await _given(request)
+        config = await configs.change(config_id, given, actor(request).name, whole=False, expected=expected)
+        return _shown(config, response)
+
+    @routes.delete(
+        "/configs/{config_id}", status_code=HTTPStatus.NO_CONTENT, summary="Move a configuration to the trash"
+    )
+    async def delete(
+        config_id: str,
+        if_match: IfMatch = None,
+        purge: Purge = False,  # noqa: FBT002 - likewise
+    ) -> None:
+        await configs.delete(config_id, purge=purge, expected=conditions.expected(if_match))
+
+    @routes.post("/configs/{config_id}/restore", summary="Take a configuration out of the trash", **SHOWN)
+    async def restore(config_id: str, response: Response) -> Any:
+        return _shown(await configs.restore(config_id), response)
+
+
+def _add_history(routes: APIRouter, configs: ConfigService) -> None:
+    @routes.get(
+        "/configs/{config_id}/versions", summary="Its versions, newest first", response_model_exclude_unset=True
+    )
+    async def read_versions(config_id: str) -> VersionList:
+        return VersionList(versions=[VersionEntry.of(version) for version in await configs.history(config_id)])
+
+    @routes.get("/configs/{config_id}/versions/{number}", summary="One version", response_model_exclude_unset=True)
+    async def read_version(config_id: str, number: Number) -> VersionEntry:
+        return VersionEntry.of(await configs.version(config_id, number))
+
+    @routes.post("/configs/{config_id}/versions/{number}/restore", summary="Roll back to a version", **SHOWN)
+    async def roll_back(
+        config_id: str, number: Number, request: Request, response: Response, if_match: IfMatch = None
+    ) -> Any:
+        expected = conditions.expected(if_match)
+        config = await configs.roll_back(config_id, number, actor(request).name, expected)
+        return _shown(config, response)
+
+
+def _shown(config: Config, response: Response) -> ConfigEntry:
+    response.headers["etag"] = config.etag
+    return ConfigEntry.of(config)
+
+
+async def _given(request: Request) -> Given:
+    return await bodies.read(request, members.from_form, members.from_json, max_document=members.MAX_DOCUMENT)
+
+
+def _query(
+    category: str | None,
+    text: str | None,
+    tags: list[str],
+    cursor: Cursor | None,
+    *,
+    trash: bool = False,
+    limit: int = 100,
+) -> Query:
+    for field, value in (("category", category), ("q", text), *(("tag", tag) for tag in tags)):
+        if value and "\0" in value:
+            refuse(field, "it has a NUL character")
+    return Query(category, text, tuple(tags), trash, limit, cursor)

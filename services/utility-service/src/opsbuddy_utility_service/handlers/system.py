@@ -1,8 +1,8 @@
 """System information over HTTP."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
-from opsbuddy_utility_service.models import SystemInfo
+from opsbuddy_utility_service.models.system import SystemInfo
 from opsbuddy_utility_service.system.reading import SystemReader
 
 
@@ -11,8 +11,10 @@ def router(reader: SystemReader) -> APIRouter:
     routes = APIRouter(tags=["system"])
 
     @routes.head("/system/info", include_in_schema=False)
-    @routes.get("/system/info", summary="The host, the container, and this service's process")
-    async def read_info() -> SystemInfo:
-        return await reader.info()
+    @routes.get(
+        "/system/info", summary="The host, the container, and this service's process", response_model=SystemInfo
+    )
+    async def read_info() -> Response:
+        return Response(await reader.info(), media_type="application/json")
 
     return routes

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from opsbuddy_utility_service.models import ContainerCpu, ContainerMemory, ContainerPids
+from opsbuddy_utility_service.models.system import ContainerCpu, ContainerMemory, ContainerPids
 
 NO_LIMIT = 2**60  # version 1 says "none" by a number near 2**63
 

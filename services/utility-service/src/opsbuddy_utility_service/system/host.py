@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import psutil
 
-from opsbuddy_utility_service.models import Cpu, Disk, Memory, Network, Platform, Process
+from opsbuddy_utility_service.models.system import Cpu, Disk, Memory, Network, Platform, Process
 
 SHOWN_PROCESSES = 10
 

@@ -1,17 +1,18 @@
 """All parts of the system's figures. A part that cannot be read is null and named; it never fails the others."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from opsbuddy_core.logs import get_logger
-from opsbuddy_utility_service.models import Container, Host, SystemInfo, Unavailable
+from opsbuddy_utility_service.models.system import Container, Host, SystemInfo, Unavailable
 from opsbuddy_utility_service.system import host
 from opsbuddy_utility_service.system.cgroup import ControlGroup
 
-KEPT_SECONDS = 2.0
+FRESH_SECONDS, KEPT_SECONDS = 1.0, 2.0
 Parts = Mapping[str, Callable[[], Any]]
 log = get_logger("system")
 
@@ -53,19 +54,31 @@ def read(readers: Parts) -> SystemInfo:
 
 
 class SystemReader:
-    """Reads in a thread, at most every two seconds, however many ask."""
+    """Reads in a thread, at most once a second, however many ask. Who asks in the second after that gets the last figures at once, while new ones are read."""
 
     def __init__(self, readers: Parts, clock: Callable[[], float] = time.monotonic) -> None:
         self._readers, self._clock = readers, clock
-        self._lock = asyncio.Lock()
-        self._last: tuple[float, SystemInfo] | None = None
+        self._last: tuple[float, bytes] | None = None
+        self._reading: asyncio.Task[None] | None = None
         host.start_measuring()
 
-    async def info(self) -> SystemInfo:
-        async with self._lock:
-            if self._last is None or self._clock() - self._last[0] >= KEPT_SECONDS:
-                self._last = (self._clock(), await asyncio.to_thread(read, self._readers))
-            return self._last[1]
+    async def info(self) -> bytes:
+        """Return SystemInfo as JSON; it is made once for all who ask."""
+        age = self._age()
+        if age >= FRESH_SECONDS and (self._reading is None or self._reading.done()):
+            self._reading = asyncio.create_task(self._read())
+        if self._last is None or age >= KEPT_SECONDS:
+            assert self._reading is not None  # noqa: S101 - begun above
+            await asyncio.shield(self._reading)
+        assert self._last is not None  # noqa: S101 - read
+        return self._last[1]
+
+    def _age(self) -> float:
+        return math.inf if self._last is None else self._clock() - self._last[0]
+
+    async def _read(self) -> None:
+        begun = self._clock()
+        self._last = (begun, await asyncio.to_thread(lambda: read(self._readers).model_dump_json().encode()))
 
 
 def _below(found: dict[str, Any], prefix: str) -> dict[str, Any]:

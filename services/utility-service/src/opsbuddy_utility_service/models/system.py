@@ -1,78 +1,8 @@
-"""What the utility service speaks of: configurations, and the system that it runs on. Sizes are bytes, times are seconds."""
+"""The system that the service runs on. Sizes are bytes, times are seconds."""
 
-import base64
-import json
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from opsbuddy_core import exact_json
-from opsbuddy_core.exact_json import refuse
-
-
-class ConfigEntry(BaseModel):
-    """A configuration: any JSON value under a name that is unique in its category."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "id": "6f1f2a52-6d1c-4b0f-9d58-0d2f4f1f7c11",
-                "name": "retention",
-                "category": "system",
-                "value": {"days": 30},
-                "description": "How long logs are kept",
-                "created_at": "2026-01-01T12:00:00.000000Z",
-                "updated_at": "2026-01-01T12:00:00.000000Z",
-            }
-        }
-    )
-
-    id: str
-    name: str
-    category: str
-    value: Any
-    description: str = ""
-    created_at: datetime
-    updated_at: datetime
-
-
-class ConfigPage(BaseModel):
-    """Some of the configurations that match, by category and name."""
-
-    configs: list[ConfigEntry]
-    next_cursor: str | None = Field(description="Send it as `cursor` to get those that follow; null: there are none")
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """The last entry of a page; category and name are unique together."""
-
-    category: str
-    name: str
-
-    @classmethod
-    def read(cls, text: str) -> "Cursor":
-        """Return what `write` wrote, or raise InvalidRequestError."""
-        try:
-            category, name = exact_json.parse(base64.b64decode(text, altchars=b"-_", validate=True), "cursor")
-            return cls(str(category), str(name))
-        except (ValueError, TypeError):
-            refuse("cursor", "it is none that a listing gave; start without one")
-
-    def write(self) -> str:
-        return base64.urlsafe_b64encode(json.dumps([self.category, self.name]).encode()).decode()
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Which configurations: of a category, with `text` in name, category or description; how many, after which."""
-
-    category: str | None = None
-    text: str | None = None
-    limit: int = 100
-    cursor: Cursor | None = None
+from pydantic import BaseModel, Field
 
 
 class Cpu(BaseModel):

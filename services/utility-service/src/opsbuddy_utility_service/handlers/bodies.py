@@ -1,0 +1,50 @@
+"""Bodies that are a form or a JSON document, whichever the caller likes."""
+
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+
+from opsbuddy_core.errors import MalformedError, TooLargeError
+from opsbuddy_core.exact_json import refuse
+
+T = TypeVar("T")
+MAX_FIELDS = 20
+KINDS = ("application/x-www-form-urlencoded", "multipart/form-data", "application/json")
+
+
+async def read(
+    request: Request,
+    from_form: Callable[[list[tuple[str, str]]], T],
+    from_json: Callable[[bytes], T],
+    *,
+    max_document: int,
+) -> T:
+    """Return what the body says. A form without a content type that begins like JSON is JSON: `curl -d` sends it so."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = await request.body()  # the application's own limit holds
+    if kind == "multipart/form-data":
+        return from_form(await _multipart(request, max_document))
+    if len(body) > 3 * max_document:  # a form may escape every byte
+        raise TooLargeError(f"The body has more than the {3 * max_document} bytes that are taken here.")
+    if kind == "application/x-www-form-urlencoded" and not body.lstrip().startswith(b"{"):
+        return from_form(_urlencoded(body))
+    return from_json(body)
+
+
+def _urlencoded(body: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+    except ValueError as error:
+        raise MalformedError(f"The form is not UTF-8, or has more than {MAX_FIELDS} fields.") from error
+
+
+async def _multipart(request: Request, max_document: int) -> list[tuple[str, str]]:
+    async with request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=max_document) as form:
+        fields = form.multi_items()
+    for name, value in fields:
+        if isinstance(value, UploadFile):
+            refuse(name, "expected text, not a file")
+    return [(name, str(value)) for name, value in fields]

@@ -1,0 +1,51 @@
+"""Where the keys for secrets come from: settings, a file, or a file of this service's own that is made once."""
+
+import os
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from opsbuddy_core.logs import get_logger
+
+OWN = "secret.keys"
+log = get_logger("secrets")
+
+
+def parse(text: str) -> list[str]:
+    """Return the keys of a text, one a line or separated by commas; # begins a comment. ValueError, without the key, for what is none."""
+    lines = (line.partition("#")[0] for line in text.splitlines())
+    keys = [word.strip() for line in lines for word in line.split(",") if word.strip()]
+    for number, key in enumerate(keys, 1):
+        try:
+            Fernet(key)
+        except ValueError:
+            raise ValueError(f"key {number} is no Fernet key: 32 bytes in URL-safe base64 (44 characters)") from None
+    return keys
+
+
+def load(given: SecretStr | None, file: Path | None, data_dir: Path) -> list[str]:
+    """Return the keys, the one that seals first. Without any a key is made in `data_dir`; none where that cannot be written."""
+    keys = parse(given.get_secret_value()) if given else []
+    keys += parse(file.read_text()) if file else []
+    if keys:
+        return keys
+    own = data_dir / OWN
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not own.exists():
+            _make(own)
+        return parse(own.read_text())
+    except OSError as error:
+        log.warning("No key for secret configurations: set SECRET_KEYS", operation="start", error=error.strerror)
+        return []
+
+
+def _make(path: Path) -> None:
+    draft = path.with_suffix(".draft")
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(file, "wb") as out:
+        out.write(Fernet.generate_key() + b"\n")
+        out.flush()
+        os.fsync(out.fileno())
+    draft.rename(path)
