@@ -6,10 +6,8 @@ cd "$(dirname "$0")/.."
 stage() { printf '\n== %s (%d s so far)\n' "$1" "$SECONDS"; }
 pytest() { .venv/bin/pytest -q "$@"; }
 
-stage "lint, types, import contracts, generated files, fast tests"
-make --no-print-directory check
-stage "how much of the pure layers the tests of operator and core reach"
-pytest -n 2 tests/operator tests/core -m "not process and not influxdb and not postgres" --cov
+stage "lint, types, import contracts, generated files, fast tests and how much of the pure layers they reach"
+PYTEST_ADDOPTS=--cov make --no-print-directory check
 stage "our programs as processes"
 pytest -n 2 --dist worksteal -m "process and not influxdb and not postgres"
 
@@ -26,15 +24,16 @@ pytest -n 2 --dist worksteal -m charts
 stage "the Docker daemon that is started where none runs, and that it goes without a trace"
 pytest -m docker
 stage "contracts with a real API server"
-pytest -n 2 --dist loadscope -m contract
+pytest -n 3 --dist loadscope -m contract
 stage "services on a real InfluxDB and a real PostgreSQL"
 pytest -n 2 --dist loadfile -m "influxdb or postgres"
 stage "the platform as local processes, and the web UI in a real browser"
-pytest -m "demo or browser"
+pytest -n 2 --dist loadscope -m "demo or browser"
 stage "the whole platform on a kind cluster"
 made=$(tests/cluster/up.sh --created)
 [[ $made == found ]] || trap tests/cluster/down.sh EXIT
 tests/cluster/install.sh
 eval "$(tests/cluster/env.sh)"
-pytest -m e2e
+pytest -n 3 --dist worksteal -m namespaced
+pytest -m "e2e and not namespaced"
 stage "done"

@@ -10,6 +10,7 @@ import pytest
 
 from tests.contract.cluster import Cluster, session
 from tests.e2e.failure import report
+from tests.e2e.namespaces import PREFIX
 from tests.e2e.operator_pods import Operator, OperatorPods
 from tests.e2e.release import STACK, Release
 from tests.ui.conftest import browser
@@ -72,22 +73,15 @@ def operator(api: httpx2.AsyncClient) -> Operator:
 
 
 @pytest.fixture(scope="session")
-def deleted() -> list[str]:
-    """The namespaces that tests had, and do not need any more."""
-    return []
-
-
-@pytest.fixture(scope="session")
 def release(kubeconfig: Path) -> Release:
     return Release(kubeconfig)
 
 
 @pytest.fixture
-async def cluster(api: httpx2.AsyncClient, deleted: list[str]) -> AsyncIterator[Cluster]:
+async def cluster(api: httpx2.AsyncClient) -> AsyncIterator[Cluster]:
     """A fresh namespace that lets in nothing but restricted pods; it goes with all in it, and nobody waits for that."""
-    name = f"e2e-{uuid4().hex[:8]}"
+    name = f"{PREFIX}{uuid4().hex[:8]}"
     namespace = Cluster(api, name)
     await namespace.create("namespaces", {"metadata": {"name": name, "labels": RESTRICTED}})
     yield namespace
     await namespace.delete("namespaces", name)
-    deleted.append(name)

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from tests.contract.cluster import CHILDREN, Cluster
+from tests.e2e.namespaces import leftovers
 from tests.e2e.operator_pods import Operator
 from tests.support.smoke import PREFIXES
 from tests.support.wait import eventually
@@ -45,17 +46,14 @@ async def present(stack: Cluster, operator: Operator) -> dict[str, Any]:
     return {"sent": await operator.writes(), "taken": await taken(stack.session), "events": events, **versions}
 
 
-async def test_nobody_writes_for_a_minute_although_requests_come_in(stack, operator, deleted):
+async def test_nobody_writes_for_a_minute_although_requests_come_in(stack, operator):
     """By the operator's count, by the API server's, and by the versions of all objects. The Lease alone is renewed."""
     before: dict[str, Any] = {}
     since = time.monotonic()
 
     async def settled() -> bool:
         nonlocal before, since
-        namespaces = {
-            item["metadata"]["name"] for item in (await stack.session.get("api/v1/namespaces")).json()["items"]
-        }
-        assert not namespaces & set(deleted), "what other tests left behind is still being removed"
+        assert not await leftovers(stack.session), "what other tests left behind is still being removed"
         now = await present(stack, operator)
         if now != before:
             before, since = now, time.monotonic()

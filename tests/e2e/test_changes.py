@@ -11,7 +11,7 @@ from tests.contract.cluster import Cluster
 from tests.e2e.resources import sample, service
 from tests.support.wait import eventually
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.namespaced]
 STARTED = 60  # seconds within which pods start on a machine that has much to do
 SOON = 10  # seconds for what the operator does by itself
 IMAGE = sample("utility-service")["spec"]["image"]

@@ -8,7 +8,7 @@ from tests.contract.cluster import CHILDREN, Cluster
 from tests.e2e.resources import sample
 from tests.support.wait import eventually
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.namespaced]
 STARTED = 60
 CLAIMS = "persistentvolumeclaims"
 

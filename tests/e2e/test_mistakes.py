@@ -9,7 +9,7 @@ import yaml
 from tests.contract.apiserver import refusal
 from tests.e2e.resources import gateway, service
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.namespaced]
 STARTED = 60
 SOON = 15
 SMALL = """
