@@ -11,21 +11,28 @@ import pytest
 from opsbuddy_utility_service.factory import build
 from opsbuddy_utility_service.settings import UtilitySettings
 from tests.support.apps import client
+from tests.support.fake_launcher import FakeLauncher
 from tests.support.postgres import postgres, postgres_server  # noqa: F401 - fixtures
 
 
 @dataclass
 class Service:
-    """The running service, and what a test does with it."""
+    """The running service, and what a test does with it. Commands are only pretended."""
 
     http: httpx2.AsyncClient
     settings: UtilitySettings
+    launcher: FakeLauncher
 
     async def create(self, name: str = "retention", category: str = "system", **members: Any) -> dict[str, Any]:
         document = {"name": name, "category": category, "value": True} | members
         answer = await self.http.post("/configs", json=document)
         assert answer.status_code == 201, answer.text
         return answer.json()
+
+    async def audited(self, **query: Any) -> list[dict[str, Any]]:
+        answer = await self.http.get("/system/audit", params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["runs"]
 
     async def find(self, **query: Any) -> list[str]:
         answer = await self.http.get("/configs", params=query)
@@ -40,6 +47,7 @@ def database_url(request: pytest.FixtureRequest) -> str | None:
 
 @pytest.fixture
 async def service(tmp_path: Path, database_url: str | None) -> AsyncIterator[Service]:
-    settings = UtilitySettings(data_dir=tmp_path, database_url=database_url)
-    async with client(build(settings)[0]) as http:
-        yield Service(http, settings)
+    settings = UtilitySettings(data_dir=tmp_path, database_url=database_url, command_concurrency=2)
+    launcher = FakeLauncher()
+    async with client(build(settings, launcher=launcher)[0]) as http:
+        yield Service(http, settings, launcher)

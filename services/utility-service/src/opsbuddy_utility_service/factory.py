@@ -22,7 +22,7 @@ from opsbuddy_utility_service.settings import UtilitySettings
 from opsbuddy_utility_service.storage import keys, templates
 from opsbuddy_utility_service.storage.audit import SqlAudit
 from opsbuddy_utility_service.storage.configs import SqlConfigs
-from opsbuddy_utility_service.storage.launcher import SandboxLauncher
+from opsbuddy_utility_service.storage.launcher import Launcher, SandboxLauncher
 from opsbuddy_utility_service.system.cgroup import ControlGroup
 from opsbuddy_utility_service.system.reading import SystemReader, parts
 
@@ -39,10 +39,10 @@ def sealer_of(settings: UtilitySettings) -> Sealer:
     return Sealer(keys.load(settings.secret_keys, settings.secret_keys_file, settings.data_dir))
 
 
-def build(settings: UtilitySettings, *, warm: bool = False) -> tuple[FastAPI, Health]:
+def build(settings: UtilitySettings, *, launcher: Launcher | None = None, warm: bool = False) -> tuple[FastAPI, Health]:
     """Return the application and its health. `warm`: what starts commands is started with it, not at the first need."""
     database, sealer = database_of(settings), sealer_of(settings)
-    audit, launcher = SqlAudit(database), SandboxLauncher()
+    audit, launcher = SqlAudit(database), launcher or SandboxLauncher()
     running = CommandService(
         templates.load(settings.command_templates),
         launcher,
@@ -55,7 +55,8 @@ def build(settings: UtilitySettings, *, warm: bool = False) -> tuple[FastAPI, He
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         async with database.running():
-            Orphans(launcher.pids).watch()
+            if isinstance(launcher, SandboxLauncher):
+                Orphans(launcher.pids).watch()
             sweeping = asyncio.create_task(_upkeep(running, alone=not database.shared, warm=warm))
             try:
                 yield

@@ -4,7 +4,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 
 from opsbuddy_core.settings import Settings, StateSettings
-from opsbuddy_utility_service.storage import templates
+from opsbuddy_utility_service.storage import keys, templates
 
 
 class UtilitySettings(Settings, StateSettings):
@@ -28,11 +28,29 @@ class UtilitySettings(Settings, StateSettings):
     )
     secret_keys_file: Path | None = Field(None, description="File with such keys, one a line")
 
+    @field_validator("secret_keys")
+    @classmethod
+    def _keys(cls, given: SecretStr | None) -> SecretStr | None:
+        if given:
+            keys.parse(given.get_secret_value())
+        return given
+
+    @field_validator("secret_keys_file")
+    @classmethod
+    def _key_file(cls, file: Path | None) -> Path | None:
+        try:
+            if file:
+                keys.parse(file.read_text())
+        except OSError as error:
+            raise ValueError(f"cannot be read: {error.strerror}") from error
+        return file
+
     @field_validator("command_templates")
     @classmethod
     def _usable(cls, path: Path | None) -> Path | None:
         try:
-            templates.load(path)
+            if path:
+                templates.load(path)
         except OSError as error:
             raise ValueError(f"cannot be read: {error.strerror}") from error
         return path

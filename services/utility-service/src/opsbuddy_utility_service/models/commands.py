@@ -17,7 +17,7 @@ Reason = Literal[
     "cancelled",  # the caller went away, or the service was shut down
     "not_started",  # the program could not be started
     "denied",  # not allowed; it was never started
-    "lost",  # the service ended while it ran
+    "lost",  # the service, or what watched over it, was killed while it ran
 ]
 
 

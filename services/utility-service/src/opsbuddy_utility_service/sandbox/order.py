@@ -55,7 +55,7 @@ class Isolation:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended. `cause`: exited, timeout, stopped, or not_started with the `problem` in words.
+    """How a command ended. `cause`: exited, timeout, stopped, lost (its keeper was killed), or not_started with the `problem`.
 
     `stragglers`: processes that it left behind and that were ended; `left`: those that even SIGKILL has not ended yet.
     """

@@ -6,7 +6,7 @@ from typing import Any
 from opsbuddy_utility_service.models.audit import FIRST, AuditedRun, AuditPage, AuditQuery, Record, Verification
 from opsbuddy_utility_service.storage.audit import Audit
 
-BEGUN = ("address", "request_id", "command", "isolation", "timeout")
+BEGUN, BOUNDS = ("address", "request_id", "command"), ("isolation", "timeout")
 OVER = ("duration", "exit_code", "signal", "stragglers", "stdout_sha256", "stderr_sha256")
 
 
@@ -59,8 +59,8 @@ def _verdict(last: Record | None, problem: str | None, broken_at: int | None) ->
 
 
 def _shown(begun: Record, ended: Record | None) -> AuditedRun:
-    details: dict[str, Any] = json.loads(begun.details)
-    over: dict[str, Any] = json.loads(ended.details) if ended else {}
+    details = _details(begun)
+    over = _details(ended) if ended else {}
     last = begun if begun.kind == "denied" else ended
     return AuditedRun.model_validate(
         {
@@ -75,6 +75,16 @@ def _shown(begun: Record, ended: Record | None) -> AuditedRun:
             "hash": begun.hash,
             "ended_hash": ended.hash if ended else None,
         }
-        | {name: details.get(name) for name in BEGUN}
+        | {name: str(details.get(name, "")) for name in BEGUN}
+        | {name: details.get(name) for name in BOUNDS}
         | {name: over.get(name) for name in OVER}
     )
+
+
+def _details(record: Record) -> dict[str, Any]:
+    """Return what the record says; nothing where somebody made it unreadable, which verifying finds."""
+    try:
+        details = json.loads(record.details)
+    except ValueError:
+        return {}
+    return details if isinstance(details, dict) else {}

@@ -202,6 +202,8 @@ class Execution:
 
 
 def _reason(ended: Ended, cause: Reason | None) -> Reason:
+    if ended.cause == "lost":
+        return "lost"
     if ended.cause == "not_started":
         return "not_started"
     if cause == "output_limit" or (cause and ended.cause == "stopped"):
@@ -222,6 +224,7 @@ def _sentence(reason: Reason, ended: Ended, execution: Execution) -> str:
         "timeout": f"It ran longer than {execution.timeout:g} s and was ended.",
         "output_limit": f"It wrote more than {template.max_written} bytes and was ended.",
         "cancelled": "It was ended because the caller went away, or the service is being shut down.",
+        "lost": "What watched over it was killed; how it ended is not known.",
         "not_started": f"It could not be started: {ended.problem}.",
     }
     left = f" {ended.left} of its processes did not end yet." if ended.left else ""

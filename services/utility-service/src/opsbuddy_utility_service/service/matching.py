@@ -91,7 +91,7 @@ def _words(command: str) -> list[str]:
 
 def _as_written(words: list[str], prepared: Prepared) -> Invocation | _Miss:
     pattern = prepared.template.argv
-    if words[0] not in {pattern[0], PurePath(pattern[0]).name, prepared.program}:
+    if words[0] not in {pattern[0], PurePath(pattern[0]).name} and not _is_program(words[0], prepared.program):
         return _Miss(0, words[0], "")
     values: dict[str, str] = {}
     for place in range(1, max(len(words), len(pattern))):
@@ -108,6 +108,13 @@ def _as_written(words: list[str], prepared: Prepared) -> Invocation | _Miss:
             part = HIDDEN if secret else words[place]
             return _Miss(place, part, reason, shaped=bool(PLACEHOLDER.search(pattern[place])))
     return _invocation(prepared, values)
+
+
+def _is_program(word: str, program: str | None) -> bool:
+    """Say whether the word is the program's path; /bin may be a link to /usr/bin."""
+    if program is None or not word.startswith("/") or PurePath(word).name != PurePath(program).name:
+        return False
+    return os.path.realpath(PurePath(word).parent) == os.path.realpath(PurePath(program).parent)
 
 
 def _by_id(words: list[str], prepared: Prepared) -> Invocation | _Miss:

@@ -39,7 +39,8 @@ def _request(members: dict[str, Any]) -> Request:
     for name, value in (("command", command), ("template", template)):
         if value is not None and not isinstance(value, str):
             refuse(name, "expected text")
-    params = members.get("params") or {}
+    params = members.get("params")
+    params = {} if params is None else params
     if not isinstance(params, dict):
         refuse("params", "expected an object, parameter to value")
     if params and template is None:

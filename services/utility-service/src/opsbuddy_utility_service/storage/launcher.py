@@ -164,7 +164,7 @@ class SandboxedCommand:
                 pass
         self._close()
         if not self._done.done():
-            ended = Ended.decode(message) if message else Ended("not_started", problem="its keeper ended unexpectedly")
+            ended = Ended.decode(message) if message else Ended("lost")
             self._done.set_result(ended)
 
     def _close(self) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from opsbuddy_utility_service.models.templates import Template, TemplateFile
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SUFFIXES = (".yaml", ".yml")
 MAX_FILE = 1024 * 1024
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it is
 
 
 def load(own: Path | None) -> list[Prepared]:
@@ -25,11 +27,17 @@ def load(own: Path | None) -> list[Prepared]:
     ids = [prepared.template.id for prepared in found]
     if twice := sorted({name for name in ids if ids.count(name) > 1}):
         raise ValueError(f"commands: the id {', '.join(twice)} is there twice")
-    built_in = files("opsbuddy_utility_service") / "commands"
-    for entry in sorted(built_in.iterdir(), key=lambda entry: entry.name):
-        if entry.name.endswith(SUFFIXES):
-            found += [_prepared(each, None) for each in _read(entry.name, entry.read_bytes()) if each.id not in ids]
+    found += [_prepared(template, None) for template in _built_in() if template.id not in ids]
     return found
+
+
+@cache
+def _built_in() -> list[Template]:
+    folder = files("opsbuddy_utility_service") / "commands"
+    entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    return [
+        each for entry in entries if entry.name.endswith(SUFFIXES) for each in _read(entry.name, entry.read_bytes())
+    ]
 
 
 def _own_files(own: Path | None) -> list[Path]:
@@ -46,7 +54,7 @@ def _read(name: str, content: bytes) -> list[Template]:
     if len(content) > MAX_FILE:
         raise ValueError(f"{name}: more than {MAX_FILE} bytes")
     try:
-        document: Any = yaml.safe_load(content)
+        document: Any = yaml.load(content, Loader=LOADER)  # noqa: S506 - a safe one
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         place = getattr(error, "problem_mark", None)
         raise ValueError(f"{name}: no valid YAML{f' in line {place.line + 1}' if place else ''}") from None
