@@ -39,6 +39,7 @@ class FakeLauncher:
     output: bytes = b"done\n"
     ended: Ended = field(default_factory=lambda: Ended("exited", exit_code=0))
     commands: list[FakeCommand] = field(default_factory=list)
+    pids: list[int] = field(default_factory=list)
 
     async def isolation(self) -> Isolation:
         return Isolation(self.level, 7, seccomp=self.level != "rlimits")

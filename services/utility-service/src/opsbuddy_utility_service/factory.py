@@ -12,8 +12,8 @@ from opsbuddy_core.database import Database
 from opsbuddy_core.errors import OpsBuddyError
 from opsbuddy_core.health import Check, Health
 from opsbuddy_core.web.app import create_app
+from opsbuddy_utility_service import orphans
 from opsbuddy_utility_service.handlers import commands, configs, system
-from opsbuddy_utility_service.orphans import Orphans
 from opsbuddy_utility_service.service.audit import AuditService
 from opsbuddy_utility_service.service.commands import LOST_AFTER, CommandService
 from opsbuddy_utility_service.service.configs import ConfigService
@@ -55,14 +55,16 @@ def build(settings: UtilitySettings, *, launcher: Launcher | None = None, warm: 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         async with database.running():
-            if isinstance(launcher, SandboxLauncher):
-                Orphans(launcher.pids).watch()
-            sweeping = asyncio.create_task(_upkeep(running, alone=not database.shared, warm=warm))
+            upkeep = [
+                asyncio.create_task(_upkeep(running, alone=not database.shared, warm=warm)),
+                asyncio.create_task(orphans.collect(launcher.pids)),
+            ]
             try:
                 yield
             finally:
-                sweeping.cancel()
-                await asyncio.gather(sweeping, return_exceptions=True)
+                for task in upkeep:
+                    task.cancel()
+                await asyncio.gather(*upkeep, return_exceptions=True)
                 await running.close()
 
     async def status() -> dict[str, Any]:

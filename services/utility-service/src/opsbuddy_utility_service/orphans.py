@@ -2,27 +2,28 @@
 
 import asyncio
 import os
-import signal
-from contextlib import suppress
+from collections.abc import Collection
 
-import psutil
-
-FIRST = 1
+INIT = 1
+EVERY_SECONDS = 1.0  # no signal handler: uvloop keeps SIGCHLD to itself
 
 
-class Orphans:
-    """Collects children that have ended and are not the service's own; those are somebody's to wait for."""
+async def collect(own: Collection[int]) -> None:
+    """Collect children that have ended, for as long as this runs, if this is process 1. `own` are somebody's to wait for."""
+    while os.getpid() == INIT:
+        _reap(own)
+        await asyncio.sleep(EVERY_SECONDS)
 
-    def __init__(self, own: list[int]) -> None:
-        self._own = own  # grows as the service starts children
 
-    def watch(self) -> None:
-        """Collect whenever a child ends, if this is process 1."""
-        if os.getpid() == FIRST:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self.collect)
+def _reap(own: Collection[int]) -> None:
+    while (pid := _ended()) and pid not in own:
+        os.waitpid(pid, os.WNOHANG)
 
-    def collect(self) -> None:
-        for child in psutil.Process().children():
-            with suppress(psutil.Error, ChildProcessError):
-                if child.pid not in self._own and child.status() == psutil.STATUS_ZOMBIE:
-                    os.waitpid(child.pid, os.WNOHANG)
+
+def _ended() -> int | None:
+    """Return a child that has ended, without collecting it."""
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return found.si_pid if found else None

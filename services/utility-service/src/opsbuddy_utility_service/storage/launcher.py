@@ -33,7 +33,9 @@ class Running(Protocol):
 
 
 class Launcher(Protocol):
-    """What runs commands."""
+    """What runs commands. `pids`: its own children, for nobody else to wait for."""
+
+    pids: list[int]
 
     async def isolation(self) -> Isolation:
         """Return what holds commands in here. Raises UnavailableError."""
@@ -54,7 +56,7 @@ class SandboxLauncher:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._isolation: Isolation | None = None
-        self.pids: list[int] = []  # of the process that runs now; whoever collects orphans leaves it alone
+        self.pids: list[int] = []
 
     async def isolation(self) -> Isolation:
         async with self._lock:
