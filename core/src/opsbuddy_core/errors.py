@@ -6,11 +6,13 @@ OpsBuddyError
 ├── UnauthenticatedError     401
 ├── ForbiddenError           403
 ├── NotFoundError            404
+├── RequestTimeoutError      408  the client stopped sending in the middle of its request
 ├── ConflictError            409
 ├── PreconditionFailedError  412
 ├── TooLargeError            413
 ├── UnsupportedTypeError     415
 ├── TooManyRequestsError     429  with Retry-After
+├── HeadersTooLargeError     431
 ├── UpstreamError            502
 ├── UnavailableError         503  with Retry-After
 ├── DeadlineError            504
@@ -82,6 +84,10 @@ class NotFoundError(OpsBuddyError):
     slug, title, status = "not-found", "Not found", HTTPStatus.NOT_FOUND
 
 
+class RequestTimeoutError(OpsBuddyError):
+    slug, title, status = "request-timeout", "The request took too long to arrive", HTTPStatus.REQUEST_TIMEOUT
+
+
 class ConflictError(OpsBuddyError):
     slug, title, status = "conflict", "It exists already, or was changed meanwhile", HTTPStatus.CONFLICT
 
@@ -100,6 +106,11 @@ class UnsupportedTypeError(OpsBuddyError):
 
 class TooManyRequestsError(OpsBuddyError):
     slug, title, status = "too-many-requests", "Too many requests", HTTPStatus.TOO_MANY_REQUESTS
+
+
+class HeadersTooLargeError(OpsBuddyError):
+    slug, title = "headers-too-large", "The header is too large"
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 
 class UpstreamError(OpsBuddyError):

@@ -40,6 +40,11 @@ class Settings(BaseSettings):
         0, ge=0, le=300, description="How long to serve on after SIGTERM while not ready any more"
     )
     max_body_bytes: int = Field(MIB, ge=1, description="Largest request body in bytes")
+    max_header_bytes: int = Field(65536, ge=1024, description="Largest request header in bytes")
+    max_header_count: int = Field(100, ge=10, description="Most header fields in a request")
+    header_seconds: float = Field(10.0, gt=0, le=300, description="How long a client may take to send a header")
+    max_connections: int = Field(10_000, ge=1, description="Connections of clients, at most")
+    websocket_message_bytes: int = Field(MIB, ge=1, description="Largest message in a WebSocket in bytes")
 
     @classmethod
     def load(cls) -> Self:

@@ -24,7 +24,7 @@ def endpoints(clock: Clock, count: int) -> Endpoints:
 
 
 def port(made: Endpoints, *tried: int, policy: str = "RoundRobin") -> int:
-    endpoint = made.pick(policy, [Address("10.0.0.1", number) for number in tried])
+    endpoint = made.pick(policy, [entry for entry in made.all if entry.address.port in tried])
     assert endpoint
     return endpoint.address.port
 

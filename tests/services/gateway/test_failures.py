@@ -230,13 +230,6 @@ async def test_after_thousands_of_aborted_requests_the_pool_is_as_before(gateway
         assert answer.status == 200
 
 
-async def test_a_websocket_is_told_that_it_cannot_pass(gateway: Gateway):
-    async with session(gateway) as http:
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await http.ws_connect("/api/files/ws")
-    assert refused.value.status == 501
-
-
 async def test_before_the_first_table_the_gateway_is_not_ready(tmp_path: Path, upstream: Upstream):
     async with running(tmp_path, {}, route()) as gateway:
         assert (await gateway.status())["routes"]["count"] == 1

@@ -17,7 +17,8 @@ from typing_extensions import override
 from opsbuddy_core.health import Health
 from opsbuddy_core.logs import get_logger
 from opsbuddy_core.settings import Settings, describe
-from opsbuddy_core.web.protocol import HttpProtocol
+from opsbuddy_core.web.head import Limits
+from opsbuddy_core.web.protocol import limited
 
 S = TypeVar("S", bound=Settings)
 KEEP_ALIVE = (
@@ -45,6 +46,9 @@ class Server(uvicorn.Server):
 
 def config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     """Return how uvicorn serves every deployable."""
+    limits = Limits(
+        settings.max_header_bytes, settings.max_header_count, settings.header_seconds, settings.max_connections
+    )
     return uvicorn.Config(
         app,
         host=settings.service_host,
@@ -55,8 +59,10 @@ def config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         backlog=4096,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=30,
-        http=HttpProtocol,
+        http=limited(limits),
         ws="websockets-sansio",
+        ws_max_size=settings.websocket_message_bytes,
+        ws_per_message_deflate=False,
         proxy_headers=False,  # the default believes everybody on loopback; only the gateway knows whom to trust
     )
 

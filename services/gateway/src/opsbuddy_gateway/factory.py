@@ -13,8 +13,11 @@ from opsbuddy_core.logs import get_logger
 from opsbuddy_core.web.app import create_app
 from opsbuddy_gateway.handlers.control import name_prefixes
 from opsbuddy_gateway.handlers.dispatch import Dispatcher
+from opsbuddy_gateway.handlers.gate import Gate
 from opsbuddy_gateway.handlers.proxy import Proxy
+from opsbuddy_gateway.handlers.websocket import WebSockets
 from opsbuddy_gateway.service.checks import Checks
+from opsbuddy_gateway.service.metrics import watch_connections
 from opsbuddy_gateway.service.services import Services
 from opsbuddy_gateway.service.table import Table
 from opsbuddy_gateway.settings import GatewaySettings
@@ -24,7 +27,8 @@ from opsbuddy_gateway.storage.endpoints_static import StaticEndpoints
 from opsbuddy_gateway.storage.probe import HttpProbe
 from opsbuddy_gateway.storage.routes import TableSource
 from opsbuddy_gateway.storage.routes_file import FileTable
-from opsbuddy_gateway.storage.upstream_aiohttp import AiohttpUpstream
+from opsbuddy_gateway.storage.upstream_pool import PooledUpstream
+from opsbuddy_gateway.storage.upstream_websocket import WebSocketsConnector
 
 log = get_logger("gateway")
 CONTROL_BODY_BYTES = 64 * 1024
@@ -36,7 +40,10 @@ def build(settings: GatewaySettings) -> tuple[ASGIApp, Health]:
     endpoints = endpoint_source(settings)
     services = Services(endpoints)
     table = Table(settings.effective_routes_from, services.follow)
-    upstream = AiohttpUpstream(settings.upstream_connections, settings.connect_timeout_seconds)
+    upstream = PooledUpstream(
+        settings.upstream_connections, settings.connect_timeout_seconds, settings.upstream_idle_seconds
+    )
+    watch_connections(lambda: upstream.open, lambda: upstream.idle)
     probe = HttpProbe(settings.check_timeout_seconds)
     checks = Checks(services, probe, settings.checks)
 
@@ -72,7 +79,10 @@ def build(settings: GatewaySettings) -> tuple[ASGIApp, Health]:
     control_settings = settings.model_copy(update={"max_body_bytes": CONTROL_BODY_BYTES})
     control = create_app(control_settings, health, [], lifespan=lifespan, status=status)
     name_prefixes(control, table)
-    return Dispatcher(table, Proxy(settings, services, upstream), control), health
+    gate = Gate(settings)
+    sockets = WebSocketsConnector(settings.connect_timeout_seconds, settings.websocket_message_bytes)
+    websockets = WebSockets(settings, gate, services, sockets)
+    return Dispatcher(table, Proxy(settings, gate, services, upstream), websockets, control), health
 
 
 def endpoint_source(settings: GatewaySettings) -> EndpointSource:

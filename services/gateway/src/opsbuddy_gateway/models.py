@@ -25,6 +25,9 @@ class Reason(StrEnum):
     RESET = "reset"
     BAD_ANSWER = "bad_answer"
     ANSWER_CUT = "answer_cut"
+    TOO_MANY_WEBSOCKETS = "too_many_websockets"
+    NO_ROUTE = "no_route"
+    NO_TABLE = "no_table"
     INTERNAL = "internal"
 
 
@@ -41,33 +44,18 @@ class Address:
 
 
 class UpstreamFailureError(Exception):
-    """A service did not answer. `sent`: it may have seen some of the request, so repeating it may do the work twice."""
+    """A service did not answer.
 
-    def __init__(self, reason: Reason, *, sent: bool) -> None:
+    `sent`: it may have seen some of the request, so repeating it may do the work twice. `stale`: the connection had been idle and was
+    closed just as the request went out, which says nothing against the service.
+    """
+
+    def __init__(self, reason: Reason, *, sent: bool, stale: bool = False) -> None:
         super().__init__(reason)
-        self.reason, self.sent = reason, sent
+        self.reason, self.sent, self.stale = reason, sent, stale
 
 
 class MethodNotAllowedError(OpsBuddyError):
     """The route takes other methods."""
 
     slug, title, status = "method-not-allowed", "Method not allowed", HTTPStatus.METHOD_NOT_ALLOWED
-
-
-class HeadersTooLargeError(OpsBuddyError):
-    """More header fields, or longer ones, than are read."""
-
-    slug, title = "headers-too-large", "The header is too large"
-    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-
-
-class RequestTimeoutError(OpsBuddyError):
-    """The client stopped sending in the middle of its request."""
-
-    slug, title, status = "request-timeout", "The request took too long to arrive", HTTPStatus.REQUEST_TIMEOUT
-
-
-class NotImplementedHereError(OpsBuddyError):
-    """HTTP has it, this gateway does not."""
-
-    slug, title, status = "not-implemented", "Not implemented", HTTPStatus.NOT_IMPLEMENTED

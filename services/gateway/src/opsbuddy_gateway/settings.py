@@ -56,9 +56,14 @@ class GatewaySettings(Settings):
     body_idle_seconds: float = Field(
         30.0, gt=0, le=3600, description="How long a client may pause while it sends a body"
     )
+    stream_idle_seconds: float = Field(
+        300.0, gt=0, le=86400, description="How long an answer that has begun may stand still, on either side"
+    )
     upstream_connections: int = Field(1024, ge=1, description="Connections to all endpoints together, at most")
-    max_header_bytes: int = Field(65536, ge=1024, description="Largest request header in bytes")
-    max_header_count: int = Field(100, ge=10, description="Most header fields in a request")
+    upstream_idle_seconds: float = Field(
+        4.0, gt=0, le=3600, description="How long a connection to an endpoint waits for its next request"
+    )
+    max_websockets: int = Field(1000, ge=0, description="WebSockets that are open at the same time, at most")
     trusted_proxies: str = Field(
         "", description="Networks (CIDR, comma-separated) whose X-Forwarded-* headers are believed; none without it"
     )

@@ -1,14 +1,14 @@
-"""The client's side of one exchange: its body as a stream, and whether it is still there."""
+"""The client's side of one exchange: its body as a stream, whether it is still there, and how long the exchange may take."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 
 from starlette.types import Receive
 
-from opsbuddy_core.errors import OpsBuddyError, TooLargeError
-from opsbuddy_gateway.models import Reason, RequestTimeoutError
+from opsbuddy_core.errors import OpsBuddyError, RequestTimeoutError, TooLargeError
+from opsbuddy_gateway.models import Reason, UpstreamFailureError
 
-WATCH_AFTER = 0.25  # most answers are there sooner, and then no task is needed to see a client leave
 DRAIN_SECONDS = 30.0
 
 
@@ -22,43 +22,84 @@ class Client:
     def __init__(self, receive: Receive, *, has_body: bool, limit: int, idle_seconds: float) -> None:
         self._receive = receive
         self._limit, self._idle_seconds = limit, idle_seconds
-        self._task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
         self._watching: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._watch_wanted = False
-        self._deadline: asyncio.Timeout | None = None
-        self._head_seconds = 0.0
+        self._due, self._due_reason = math.inf, Reason.TIMEOUT
+        self._head_seconds = math.inf
+        self._looks = 0
         self.started = False
         self.complete = not has_body
-        self.gone = False
-        self.paused = False
+        self.interrupted: Reason | None = None
         self.failure: OpsBuddyError | None = None
         self.taken = 0
 
-    def begin(self) -> None:
-        """From now on cancel the exchange when the client leaves."""
-        self._timer = self._loop.call_later(WATCH_AFTER, self._watch)
+    @property
+    def gone(self) -> bool:
+        return self.interrupted is Reason.CLIENT_GONE
+
+    # --- How long it may take ---
+
+    def within(self, seconds: float, reason: Reason = Reason.TIMEOUT) -> None:
+        """Cancel the exchange, for this reason, unless this is called again within so many seconds."""
+        self._due, self._due_reason = self._loop.time() + seconds, reason
+
+    def head_within(self, seconds: float) -> None:
+        """Hold the limit for the answer's head against the service; while the client is to send, the client's own limit counts."""
+        self._head_seconds = seconds
+        self.within(seconds)
+
+    def unlimited(self) -> None:
+        """Let the exchange take its time from now on."""
+        self._due = self._head_seconds = math.inf
+
+    def look(self, now: float) -> None:
+        """Be looked at, ten times a second: end what takes too long, and see whether the client is still there."""
+        self._looks += 1
+        if now >= self._due:
+            self.interrupt(self._due_reason)
+        elif self._looks == 2:  # noqa: PLR2004 - most answers are there sooner, and then no task is needed to see a client leave
+            self._watch()
+
+    def interrupt(self, reason: Reason) -> None:
+        """Cancel the exchange, once; `cause` then tells why."""
+        if self.interrupted is None and self._task is not None:
+            self.interrupted = reason
+            self._task.cancel()
+
+    def cause(self) -> Exception | None:
+        """Return why the exchange was cancelled, and take the cancellation back; None when it was not this that cancelled it."""
+        if self.interrupted is None or self._task is None or self._task.uncancel():
+            return None
+        if self.interrupted is Reason.CLIENT_GONE:
+            return ClientGoneError()
+        if self.interrupted is Reason.CLIENT_SLOW:
+            return RequestTimeoutError(
+                f"Nothing of the body arrived for {self._idle_seconds:g} s; send the request again.",
+                reason=Reason.CLIENT_SLOW,
+            )
+        if self.interrupted is Reason.ANSWER_CUT:
+            return UpstreamFailureError(Reason.ANSWER_CUT, sent=True)
+        return TimeoutError()
 
     def end(self) -> None:
-        if self._timer:
-            self._timer.cancel()
         if self._watching:
             self._watching.cancel()
 
-    def bind(self, deadline: asyncio.Timeout | None, head_seconds: float = 0.0) -> None:
-        """Hold the deadline for the answer's head only against the service: while the client is to send, the client's own limit counts."""
-        self._deadline, self._head_seconds = deadline, head_seconds
+    # --- What it sends ---
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield the body as it arrives; it stops with an error when the client leaves, pauses for too long or sends too much."""
         self.started = True
         while not self.complete:
-            self._extend(self._idle_seconds, paused=True)
+            if self._head_seconds is not math.inf:
+                self.within(self._idle_seconds, Reason.CLIENT_SLOW)
             message = await self._receive()
-            self._extend(self._head_seconds, paused=False)
+            if self._head_seconds is not math.inf:
+                self.within(self._head_seconds)
             if message["type"] == "http.disconnect":
-                self._leave()
+                self.interrupt(Reason.CLIENT_GONE)
                 raise ClientGoneError
             chunk: bytes = message.get("body", b"")
             self.taken += len(chunk)
@@ -78,24 +119,11 @@ class Client:
                 while not self.complete:
                     message = await self._receive()
                     if message["type"] == "http.disconnect":
-                        self.gone = True
                         return False
                     self.complete = not message.get("more_body", False)
         except TimeoutError:
             return False
         return True
-
-    def late(self) -> OpsBuddyError:
-        """Return the failure for a client that paused for too long."""
-        return RequestTimeoutError(
-            f"Nothing of the body arrived for {self._idle_seconds:g} s; send the request again.",
-            reason=Reason.CLIENT_SLOW,
-        )
-
-    def _extend(self, seconds: float, *, paused: bool) -> None:
-        self.paused = paused
-        if self._deadline is not None:
-            self._deadline.reschedule(self._loop.time() + seconds)
 
     def _watch(self) -> None:
         if self.complete:
@@ -106,13 +134,32 @@ class Client:
     async def _until_gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._leave()
+        self.interrupt(Reason.CLIENT_GONE)
 
-    def _leave(self) -> None:
-        if not self.gone:
-            self.gone = True
-            if self._task:
-                self._task.cancel()
+
+class Watch:
+    """Looks at every exchange in flight, from one timer: timers of their own would cost each of the many that are over at once."""
+
+    EVERY = 0.1
+
+    def __init__(self) -> None:
+        self._clients: set[Client] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, client: Client) -> None:
+        self._clients.add(client)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self.EVERY, self._look)
+
+    def remove(self, client: Client) -> None:
+        self._clients.discard(client)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for client in list(self._clients):
+            client.look(now)
+        self._timer = loop.call_later(self.EVERY, self._look) if self._clients else None
 
 
 def too_large(limit: int) -> TooLargeError:

@@ -2,44 +2,42 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from opsbuddy_core.errors import OpsBuddyError
-from opsbuddy_core.web.problems import response
+from opsbuddy_core.errors import NotFoundError, OpsBuddyError
+from opsbuddy_gateway.handlers.failures import refusal
 from opsbuddy_gateway.handlers.proxy import Proxy
-from opsbuddy_gateway.models import NotImplementedHereError
-from opsbuddy_gateway.service.routing import find
+from opsbuddy_gateway.handlers.websocket import WebSockets
+from opsbuddy_gateway.models import Reason
+from opsbuddy_gateway.service.routing import Route, find
 from opsbuddy_gateway.service.table import Table
 
 
 class Dispatcher:
-    """One ASGI application of two: routes first, then the control pages."""
+    """One ASGI application of several: routes first, then the control pages."""
 
-    def __init__(self, table: Table, proxy: Proxy, control: ASGIApp) -> None:
-        self._table, self._proxy, self._control = table, proxy, control
+    def __init__(self, table: Table, proxy: Proxy, websockets: WebSockets, control: ASGIApp) -> None:
+        self._table, self._proxy, self._websockets, self._control = table, proxy, websockets, control
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (snapshot := self._table.current) is not None:
-            try:
-                route = find(snapshot, scope["raw_path"], scope["path"])
-            except OpsBuddyError as error:
-                await response(error, scope["path"])(scope, receive, send)
-                return
-            if route is not None:
-                await self._proxy(scope, receive, send, route)
-                return
-        if scope["type"] == "websocket":
-            await _no_websocket(scope, send)
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self._control(scope, receive, send)
             return
-        await self._control(scope, receive, send)
+        try:
+            route = self._route(scope)
+        except OpsBuddyError as error:
+            await refusal(error, scope["path"], {"connection": "close"})(scope, receive, send)
+            return
+        if route is None:
+            if kind == "websocket":
+                nothing = NotFoundError(f"No route leads from {scope['path']}.", reason=Reason.NO_ROUTE)
+                await refusal(nothing, scope["path"])(scope, receive, send)
+                return
+            await self._control(scope, receive, send)
+        elif kind == "websocket":
+            await self._websockets(scope, receive, send, route)
+        else:
+            await self._proxy(scope, receive, send, route)
 
-
-async def _no_websocket(scope: Scope, send: Send) -> None:
-    error = NotImplementedHereError(
-        "WebSockets do not pass this gateway; use server-sent events, or ask the service directly."
-    )
-    if "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close", "code": 1011})
-        return
-    answer = response(error, scope["path"])
-    start = {"type": "websocket.http.response.start", "status": answer.status_code, "headers": answer.raw_headers}
-    await send(start)
-    await send({"type": "websocket.http.response.body", "body": bytes(answer.body), "more_body": False})
+    def _route(self, scope: Scope) -> Route | None:
+        snapshot = self._table.current
+        return None if snapshot is None else find(snapshot, scope["raw_path"], scope["path"])

@@ -13,7 +13,7 @@ LONGEST_SECONDS = 300.0
 JITTER = 0.2
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Endpoint:
     """One address and what is known about it. `healthy`: the last active check's verdict, None before the first."""
 
@@ -45,14 +45,14 @@ class Endpoints:
         self._all = tuple(known.get(address) or Endpoint(address) for address in sorted(set(addresses), key=str))
         return True, not set(addresses) <= known.keys()
 
-    def pick(self, policy: Literal["RoundRobin", "LeastRequest"], tried: Collection[Address] = ()) -> Endpoint | None:
+    def pick(self, policy: Literal["RoundRobin", "LeastRequest"], tried: Collection[Endpoint] = ()) -> Endpoint | None:
         """Return the endpoint for a request, or None when there is none; one that was tried already only when no other is left."""
         if not self._all:
             return None
         now = self._clock()
-        usable = [e for e in self._all if e.aside_until <= now and e.address not in tried]
-        usable = usable or [e for e in self._all if e.address not in tried] or list(self._all)
         self._turn += 1
+        usable = [e for e in self._all if e.aside_until <= now and e not in tried]
+        usable = usable or [e for e in self._all if e not in tried] or list(self._all)
         if policy == "LeastRequest" and len(usable) > 1:
             one, two = self._chance.sample(usable, 2)
             return one if one.in_flight <= two.in_flight else two

@@ -1,10 +1,7 @@
 """Which header fields go through, in both directions (RFC 9110 section 7.6), and what the gateway adds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-
-from opsbuddy_core.errors import MalformedError
-from opsbuddy_gateway.models import HeadersTooLargeError
 
 Header = tuple[bytes, bytes]
 Networks = tuple[IPv4Network | IPv6Network, ...]
@@ -36,49 +33,37 @@ SET_BY_GATEWAY = frozenset(
         b"forwarded",
     }
 )
-OWN_IN_ANSWERS = frozenset({b"date", b"x-request-id"})  # the server and the gateway write these themselves
+STAY_HERE = HOP_BY_HOP | SET_BY_GATEWAY
+OWN_IN_ANSWERS = frozenset(
+    {b"date", b"x-request-id", b"x-gateway-reason"}
+)  # the server and the gateway write these themselves
+STAY_THERE = HOP_BY_HOP | OWN_IN_ANSWERS
+NOTHING: Mapping[bytes, bytes] = {}
+LOCATIONS = frozenset({b"location", b"content-location"})
+NAMES_NOTHING = frozenset({b"keep-alive", b"close", b"Keep-Alive", b"upgrade", b"Upgrade"})
 
 
-def end_to_end(headers: Sequence[Header]) -> list[Header]:
+def end_to_end(headers: Sequence[Header], without: frozenset[bytes] = HOP_BY_HOP) -> list[Header]:
     """Return the fields that are meant for the other end; names are lower case."""
-    drop: Iterable[bytes] = HOP_BY_HOP
-    for name, value in headers:
-        if name == b"connection":
-            named = {token.strip().lower() for token in value.split(b",")}
-            drop = frozenset(drop) | (named - NEVER_NAMED)
-    return [(name, value) for name, value in headers if name not in drop]
+    kept = [header for header in headers if header[0] not in without]
+    if len(kept) < len(headers):
+        for name, value in headers:
+            if name == b"connection" and value not in NAMES_NOTHING:
+                named = {token.strip().lower() for token in value.split(b",")} - NEVER_NAMED
+                kept = [header for header in kept if header[0] not in named]
+    return kept
 
 
-def check(headers: Sequence[Header], http_version: str, *, most: int, largest: int) -> None:
-    """Refuse a header that two parties could read differently, or that is too large."""
-    if len(headers) > most:
-        raise HeadersTooLargeError(
-            f"The request has {len(headers)} header fields; at most {most} are read.", reason="bad_request"
-        )
-    size = sum(len(name) + len(value) + 4 for name, value in headers)
-    if size > largest:
-        raise HeadersTooLargeError(
-            f"The request header has {size} bytes; at most {largest} are read.", reason="bad_request"
-        )
-    names = [name for name, _ in headers]
-    for single in (b"host", b"content-length", b"transfer-encoding"):
-        if names.count(single) > 1:
-            raise _malformed(f"The request has several {single.decode()} header fields; send one.")
-    if b"transfer-encoding" in names and b"content-length" in names:
-        raise _malformed("The request has both Content-Length and Transfer-Encoding; send one of them.")
-    if http_version == "1.1" and b"host" not in names:
-        raise _malformed("The request has no Host header field; HTTP/1.1 needs one.")
+def onward(headers: Sequence[Header]) -> list[Header]:
+    """Return the fields of a request that go on to the service; those that the gateway sets itself are missing."""
+    return end_to_end(headers, STAY_HERE)
 
 
-def _malformed(detail: str) -> MalformedError:
-    return MalformedError(detail, reason="bad_request")
-
-
-def forwarded(headers: Sequence[Header], peer: str, scheme: str, prefix: str, trusted: Networks) -> list[Header]:
+def forwarded(given: Mapping[bytes, bytes], peer: str, scheme: str, prefix: str, trusted: Networks) -> list[Header]:
     """Return the X-Forwarded-* fields for the next hop. What the peer claims counts only when it is a trusted proxy."""
-    claimed = dict(headers) if trusted and is_trusted(peer, trusted) else {}
+    claimed = given if trusted and is_trusted(peer, trusted) else NOTHING
     chain = claimed.get(b"x-forwarded-for")
-    host = claimed.get(b"x-forwarded-host") or dict(headers).get(b"host", b"")
+    host = claimed.get(b"x-forwarded-host") or given.get(b"host", b"")
     address = peer.encode()
     return [
         (b"x-forwarded-for", chain + b", " + address if chain else address),
@@ -104,7 +89,7 @@ def parse_networks(text: str) -> Networks:
 
 def answer(headers: Sequence[Header], status: int) -> list[Header]:
     """Return the fields of an answer that go on to the client."""
-    kept = [header for header in end_to_end(headers) if header[0] not in OWN_IN_ANSWERS]
+    kept = end_to_end(headers, STAY_THERE)
     if status in (204, 304):  # no body follows, and a length would promise one
         kept = [header for header in kept if header[0] != b"content-length"]
     return kept

@@ -56,7 +56,8 @@ class Service:
         self.budget = RetryBudget(clock)
         self.window = Window(clock)
         self.condition = Condition(History(clock))
-        self.metrics = ServiceMetrics(name, self.breaker, self.endpoints)
+        self.in_flight = 0
+        self.metrics = ServiceMetrics(name, self.breaker, self.endpoints, lambda: self.in_flight)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the service as `/status` shows it."""

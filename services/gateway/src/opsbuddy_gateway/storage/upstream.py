@@ -18,11 +18,21 @@ class UpstreamRequest:
 class UpstreamAnswer(Protocol):
     """The head of an answer; its body is still to come."""
 
-    status: int
-    headers: Sequence[tuple[bytes, bytes]]
+    @property
+    def status(self) -> int: ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives; raises UpstreamFailureError when it is cut."""
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """Names are lower case."""
+        ...
+
+    async def read(self) -> bytes:
+        """Return what there is of the body, waiting for it where there is nothing; empty at its end. Raises UpstreamFailureError when it is cut."""
+        ...
+
+    @property
+    def taken(self) -> bool:
+        """Whether nothing more will come: the body is complete and has been read."""
         ...
 
     def close(self) -> None:
@@ -34,5 +44,5 @@ class UpstreamClient(Protocol):
     """Sends requests to endpoints over pooled connections."""
 
     async def send(self, address: Address, request: UpstreamRequest, *, fresh: bool) -> UpstreamAnswer:
-        """Return the answer's head; `fresh`: over a new connection. Raises UpstreamFailureError. The caller sets the deadline."""
+        """Return the answer's head; `fresh`: over a new connection. Raises UpstreamFailureError. The caller sets the deadline, and cancels."""
         ...

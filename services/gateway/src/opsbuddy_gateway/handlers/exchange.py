@@ -1,0 +1,66 @@
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from starlette.types import Scope, Send
+
+from opsbuddy_core.logs import Line
+from opsbuddy_core.trace import Trace
+from opsbuddy_gateway.models import Address, Reason
+from opsbuddy_gateway.service.endpoints import Endpoint
+from opsbuddy_gateway.service.routing import Route
+from opsbuddy_gateway.service.services import Service
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request on its way: what is known of it for the answer, the log and the metrics. `given`: its header by name."""
+
+    scope: Scope
+    route: Route
+    send: Send
+    trace: Trace
+    given: Mapping[bytes, bytes]
+    begun: float = field(default_factory=time.perf_counter)
+    service: Service | None = None
+    endpoint: Endpoint | None = None
+    status: int = 0
+    reason: Reason = Reason.INTERNAL
+    retries: int = 0
+
+    @property
+    def method(self) -> str:
+        return str(self.scope.get("method", "GET"))
+
+    @property
+    def address(self) -> Address | None:
+        return self.endpoint.address if self.endpoint else None
+
+    def on(self, endpoint: Endpoint) -> None:
+        """Be worked on by this endpoint from now on."""
+        if self.endpoint is not None:
+            self.endpoint.in_flight -= 1
+        self.endpoint = endpoint
+        endpoint.in_flight += 1
+
+
+def account(exchange: Exchange, line: Line) -> None:
+    """Count the request and write its line."""
+    service, reason = exchange.service, exchange.reason
+    if service:
+        service.metrics.ended(exchange.route.prefix, exchange.status, reason)
+    line.write(
+        logging.INFO if reason in (Reason.ANSWERED, Reason.CLIENT_GONE) else logging.WARNING,
+        {
+            "method": exchange.method,
+            "path": exchange.scope["path"],
+            "status": exchange.status,
+            "reason": reason,
+            "target": service.name if service else None,
+            "endpoint": str(exchange.address) if exchange.address else None,
+            "retries": exchange.retries,
+            "duration_ms": round((time.perf_counter() - exchange.begun) * 1000, 3),
+        },
+        exchange.trace,
+    )
