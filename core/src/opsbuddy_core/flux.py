@@ -1,5 +1,6 @@
 """Flux queries put together from values, never from text that a caller wrote: every value goes through a function here that makes a literal of it."""
 
+import re
 from collections.abc import Iterable
 from typing import Literal, Self
 
@@ -7,8 +8,9 @@ from typing_extensions import override
 
 from opsbuddy_core import timestamps
 
+SLASH = re.compile(r"\\.|[/\n\r\t]", re.DOTALL)  # what a backslash escapes already, or what has to be escaped
 CONTROLS = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-Aggregate = Literal["mean", "min", "max", "sum", "count", "last"]
+Aggregate = Literal["mean", "min", "max", "sum", "count", "first", "last"]
 
 
 def text(value: str) -> str:
@@ -24,6 +26,17 @@ def texts(values: Iterable[str]) -> str:
 def part(value: str) -> str:
     """Return a regular expression that finds a part as it stands; upper and lower case of A to Z are the same."""
     return "/" + "".join(map(_character, value)) + "/"
+
+
+def expression(pattern: str) -> str:
+    """Return a regular expression that a whole text has to fit; InfluxDB's syntax is RE2's, and a slash ends the literal."""
+    return f"/^(?s:{SLASH.sub(_escaped, pattern)})$/"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    if match[0] == "/":
+        return "\\/"
+    return CONTROLS.get(match[0], match[0])
 
 
 def _character(value: str) -> str:
@@ -51,6 +64,26 @@ class Flux:
         """Keep rows whose column holds the text."""
         return self._filter(f"r[{text(column)}] =~ {part(value)}")
 
+    def tag_is(self, name: str, values: Iterable[str], *, missing: bool) -> Self:
+        """Keep rows whose tag has one of the values; `missing`: also those without the tag."""
+        return self._tag(name, " or ".join(f"r[{text(name)}] == {text(value)}" for value in values), missing=missing)
+
+    def tag_is_not(self, name: str, values: Iterable[str], *, missing: bool) -> Self:
+        """Keep rows whose tag has none of the values; `missing`: also those without the tag."""
+        return self._tag(name, " and ".join(f"r[{text(name)}] != {text(value)}" for value in values), missing=missing)
+
+    def tag_fits(self, name: str, pattern: str, *, missing: bool) -> Self:
+        """Keep rows whose tag fits the expression as a whole; `missing`: also those without the tag."""
+        return self._tag(name, f"r[{text(name)}] =~ {expression(pattern)}", missing=missing)
+
+    def tag_fits_not(self, name: str, pattern: str, *, missing: bool) -> Self:
+        """Keep rows whose tag does not fit the expression as a whole; `missing`: also those without the tag."""
+        return self._tag(name, f"r[{text(name)}] !~ {expression(pattern)}", missing=missing)
+
+    def since(self, time: int) -> Self:
+        """Keep rows from a time on."""
+        return self._filter(f"r._time >= {timestamps.render(time)}")
+
     def rows(self) -> Self:
         """Put the fields of one time into one row."""
         return self._add('pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")')
@@ -68,6 +101,15 @@ class Flux:
         """Make one row of each bucket of `every` nanoseconds that has any; `_time` is where it starts, or where the range does."""
         return self._add(f'aggregateWindow(every: {every:d}ns, fn: {aggregate}, createEmpty: false, timeSrc: "_start")')
 
+    def percentile(self, every: int, fraction: float) -> Self:
+        """Make one row of each bucket that has any: the exact percentile, between two values in proportion."""
+        function = f'(column, tables=<-) => tables |> quantile(column: column, q: {fraction!r}, method: "exact_mean")'
+        return self._add(f'aggregateWindow(every: {every:d}ns, fn: {function}, createEmpty: false, timeSrc: "_start")')
+
+    def growth(self) -> Self:
+        """Make of each value what a counter grew by since the one before; null of the first. A smaller value is a counter that began anew."""
+        return self._add("difference(nonNegative: true, initialZero: true, keepFirst: true)")
+
     def last(self) -> Self:
         return self._add("last()")
 
@@ -76,6 +118,10 @@ class Flux:
 
     def distinct(self, column: str) -> Self:
         return self._add(f"distinct(column: {text(column)})")
+
+    def _tag(self, name: str, condition: str, *, missing: bool) -> Self:
+        there = f"exists r[{text(name)}]"
+        return self._filter(f"not {there} or ({condition})" if missing else f"{there} and ({condition})")
 
     def _filter(self, condition: str) -> Self:
         return self._add(f"filter(fn: (r) => {condition})")

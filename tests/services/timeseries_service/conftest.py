@@ -44,7 +44,8 @@ class Service:
         """The values of the only series."""
         series = (await self.answer(**query))["series"]
         assert len(series) == 1, series
-        return [each["value"] for each in series[0]["points"]]
+        assert len(series[0]["values"]) == len(series[0]["timestamps"])
+        return series[0]["values"]
 
 
 @pytest.fixture(params=["embedded", pytest.param("influxdb", marks=pytest.mark.influxdb)])

@@ -38,7 +38,8 @@ async def test_empty_buckets_are_null_and_a_count_of_nothing_is_zero(service: Se
     ("fill", "expected"),
     [
         ("null", [None, 10.5, 5, None, 9]),
-        ("previous", [None, 10.5, 5, 5, 9]),
+        ("previous", [7, 10.5, 5, 5, 9]),
+        ("linear", [None, 10.5, 5, 7, 9]),
         ("zero", [0, 10.5, 5, 0, 9]),
         ("none", [10.5, 5, 9]),
     ],
@@ -52,7 +53,7 @@ async def test_no_bucket_starts_after_now(service: Service) -> None:
     await service.write(point(1))
     end = timestamps.render(time.time_ns() + 3600 * SECOND)
     series = (await service.answer(start=at(0), end=end, aggregate="count", every=60))["series"]
-    stamps = [each["timestamp"] for each in series[0]["points"]]
+    stamps = series[0]["timestamps"]
     assert stamps[0] == at(0)
     assert stamps[-1] <= timestamps.render(time.time_ns())
     assert len(stamps) == len(set(stamps))
@@ -70,7 +71,7 @@ async def test_no_sample_on_an_edge_is_lost_or_counted_twice(service: Service, m
 async def test_buckets_start_at_whole_multiples_and_hold_the_range_alone(service: Service) -> None:
     await service.write(*[point(1, timestamp=at(seconds)) for seconds in (0, 30, 60, 90)])
     answer = await service.answer(start=at(30), end=at(90), aggregate="count", every="1m")
-    assert answer["series"][0]["points"] == [{"timestamp": at(0), "value": 1.0}, {"timestamp": at(60), "value": 1.0}]
+    assert answer["series"] == [{"tags": {}, "timestamps": [at(0), at(60)], "values": [1.0, 1.0]}]
     assert answer["every"] == "1m"
 
 
@@ -80,9 +81,7 @@ async def test_series_are_apart_unless_they_are_grouped(service: Service) -> Non
     window = {"start": at(0), "end": at(60), "aggregate": "mean", "every": "1m"}
 
     async def means(**query: Any) -> list[tuple[dict[str, str], float]]:
-        return [
-            (each["tags"], each["points"][0]["value"]) for each in (await service.answer(**window | query))["series"]
-        ]
+        return [(each["tags"], each["values"][0]) for each in (await service.answer(**window | query))["series"]]
 
     assert await means() == [
         ({"host": "a", "zone": "x"}, 1),
@@ -94,7 +93,7 @@ async def test_series_are_apart_unless_they_are_grouped(service: Service) -> Non
     assert await means(tags={"zone": "x"}, group_by=[]) == [({}, 2)]
     assert await means(tags={"zone": 'x" or true or r.host == "'}) == []
     raw = (await service.answer(start=at(0), end=at(60), group_by=["zone"]))["series"]
-    assert [(each["tags"], [sample["value"] for sample in each["points"]]) for each in raw] == [
+    assert [(each["tags"], each["values"]) for each in raw] == [
         ({"zone": "x"}, [1, 3]),
         ({"zone": "y"}, [10]),
     ]
@@ -104,7 +103,7 @@ async def test_more_points_than_the_limit_are_said_to_be_more(service: Service) 
     await service.write(*[point(number, timestamp=at(number)) for number in range(5)])
     assert await service.values(start=at(0)) == [0, 1, 2, 3, 4]
     answer = await service.answer(start=at(0), limit=3)
-    assert ([each["value"] for each in answer["series"][0]["points"]], answer["truncated"]) == ([0, 1, 2], True)
+    assert (answer["series"][0]["values"], answer["truncated"]) == ([0, 1, 2], True)
     assert (await service.answer(start=at(0), limit=5))["truncated"] is False
 
 

@@ -11,11 +11,13 @@ from opsbuddy_core.health import Check, Health
 from opsbuddy_core.influx import Influx
 from opsbuddy_core.sqlite import SqliteStore
 from opsbuddy_core.web.app import create_app
-from opsbuddy_timeseries_service.embedded import MIGRATIONS, SqlitePoints
-from opsbuddy_timeseries_service.handlers import read, write
-from opsbuddy_timeseries_service.influx import InfluxPoints
+from opsbuddy_timeseries_service.embedded.schema import MIGRATIONS
+from opsbuddy_timeseries_service.embedded.store import SqlitePoints
+from opsbuddy_timeseries_service.handlers import read, remote_write, write
+from opsbuddy_timeseries_service.influx.store import InfluxPoints
 from opsbuddy_timeseries_service.retention import keep
-from opsbuddy_timeseries_service.service import Timeseries
+from opsbuddy_timeseries_service.service.series import SeriesReading
+from opsbuddy_timeseries_service.service.writing import Writing
 from opsbuddy_timeseries_service.settings import TimeseriesSettings
 from opsbuddy_timeseries_service.storage import PointStore
 
@@ -25,7 +27,7 @@ DISTRIBUTION = "opsbuddy-timeseries-service"
 def build(settings: TimeseriesSettings) -> tuple[FastAPI, Health]:
     """Return the application and its health."""
     store = _store(settings)
-    service = Timeseries(store)
+    writing = Writing(store)
     health = Health(settings.title, DISTRIBUTION, (Check("database", store.probe),))
 
     @asynccontextmanager
@@ -45,7 +47,11 @@ def build(settings: TimeseriesSettings) -> tuple[FastAPI, Health]:
     app = create_app(
         settings,
         health,
-        [write.router(service, settings.max_body_bytes), read.router(service)],
+        [
+            write.router(writing, settings.max_body_bytes),
+            remote_write.router(writing, settings.max_body_bytes),
+            read.router(SeriesReading(store)),
+        ],
         lifespan=lifespan,
         status=status,
     )
@@ -55,7 +61,12 @@ def build(settings: TimeseriesSettings) -> tuple[FastAPI, Health]:
 def _store(settings: TimeseriesSettings) -> PointStore:
     if settings.influxdb_host:
         return InfluxPoints(Influx(settings))
-    return SqlitePoints(SqliteStore(settings.sqlite_path("points"), MIGRATIONS), settings.point_retention_days)
+    return SqlitePoints(
+        SqliteStore(settings.sqlite_path("points"), MIGRATIONS),
+        settings.point_retention_days,
+        settings.rollup_retention_days,
+        settings.points_max_bytes,
+    )
 
 
 async def _retention(store: PointStore) -> None:

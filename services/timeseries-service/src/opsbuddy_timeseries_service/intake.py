@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from opsbuddy_core import documents, timestamps
 from opsbuddy_core.errors import FieldError, InvalidRequestError, TooLargeError
 from opsbuddy_timeseries_service import lineprotocol
-from opsbuddy_timeseries_service.models import MAX_ITEMS, Point, PointError
+from opsbuddy_timeseries_service.models.points import MAX_ITEMS, Point, PointError
 
 WORDS = {"extra_forbidden": "is no field of a point", "missing": "is missing"}
 
@@ -30,7 +30,7 @@ def from_json(raw: bytes) -> Intake:
         raise InvalidRequestError(
             'Expected {"points": [...]} or a list of points.', errors=[FieldError("points", "is no list", "list_type")]
         )
-    _count(len(items))
+    count(len(items))
     intake = Intake()
     for index, item in enumerate(items):
         _take(intake, index, item)
@@ -40,7 +40,7 @@ def from_json(raw: bytes) -> Intake:
 def from_lines(raw: bytes, precision: str) -> Intake:
     """Read line protocol. Positions are those of the lines in the body, from 0; blank lines and comments count, but hold no point."""
     lines = raw.decode("utf-8", "replace").split("\n")
-    _count(len(lines))
+    count(len(lines))
     intake, stamp = Intake(), lineprotocol.Stamp(precision, timestamps.now())
     for index, line in enumerate(lines):
         text = line.strip("\r \t")
@@ -53,7 +53,8 @@ def from_lines(raw: bytes, precision: str) -> Intake:
     return intake
 
 
-def _count(items: int) -> None:
+def count(items: int) -> None:
+    """Refuse more points in one request than are taken. Raises TooLargeError."""
     if items > MAX_ITEMS:
         raise TooLargeError(
             f"There are {items} points in one request; at most {MAX_ITEMS} are taken. Send several requests.",
@@ -65,12 +66,13 @@ def _take(intake: Intake, index: int, item: Any) -> None:
     try:
         intake.points.append(Point.model_validate(item))
     except ValidationError as error:
-        intake.errors.extend(_reasons(index, error))
+        intake.errors.extend(reasons(index, error))
     else:
         intake.positions.append(index)
 
 
-def _reasons(index: int, error: ValidationError) -> list[PointError]:
+def reasons(index: int, error: ValidationError) -> list[PointError]:
+    """Return what pydantic found, in the words that senders see."""
     return [
         PointError(
             ".".join(map(str, each["loc"])) or "point",

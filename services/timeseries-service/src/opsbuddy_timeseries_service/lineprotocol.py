@@ -11,7 +11,7 @@ HEAD = re.compile(r"((?:\\[, ]|\\(?![, ])|[^\\, ])+)((?:,(?:\\ |\\(?! )|[^\\ ])*
 TAG = re.compile(rf",({NAME})=({NAME})", re.DOTALL)
 FIELD = re.compile(rf'({NAME})=("(?:\\.|[^"\\])*"|[^", ]+)(,|$| +)', re.DOTALL)
 STAMP = re.compile(r"-?\d{1,19}", re.ASCII)
-INTEGER = re.compile(r"(-?\d{1,19})[iu]", re.ASCII)
+INTEGER = re.compile(r"(-?\d{1,20})i|(\d{1,20})u", re.ASCII)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 TRUTH = dict.fromkeys(("t", "T", "true", "True", "TRUE"), True) | dict.fromkeys(
@@ -80,7 +80,7 @@ def _value(key: str, text: str) -> Any:
     if text in TRUTH:
         return TRUTH[text]
     if match := INTEGER.fullmatch(text):
-        return int(match[1])
+        return int(match[1] or match[2])
     if NUMBER.fullmatch(text):
         return float(text)
     if NOT_FINITE.fullmatch(text):

@@ -5,7 +5,7 @@ import random
 
 from opsbuddy_core.errors import OpsBuddyError
 from opsbuddy_core.logs import get_logger
-from opsbuddy_timeseries_service.embedded import SqlitePoints
+from opsbuddy_timeseries_service.embedded.store import SqlitePoints
 
 INTERVAL = 600.0
 log = get_logger("retention")

@@ -19,3 +19,13 @@ class TimeseriesSettings(Settings, StateSettings, InfluxSettings):
         gt=0,
         description="Age in days up to which a point is kept without InfluxDB; with it the bucket's own rule holds",
     )
+    rollup_retention_days: float = Field(
+        365,
+        gt=0,
+        description="Age in days up to which the hourly roll-ups of removed points are kept without InfluxDB",
+    )
+    points_max_bytes: int = Field(
+        768 * MIB,
+        ge=0,
+        description="Size in bytes that points and roll-ups may take without InfluxDB; the oldest points go first. 0: no limit",
+    )

@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from opsbuddy_timeseries_service.models import MeasurementList, SeriesAnswer, SeriesList, SeriesQuery
-from opsbuddy_timeseries_service.service import Timeseries
+from opsbuddy_timeseries_service.models.answers import MeasurementList, SeriesAnswer, SeriesList
+from opsbuddy_timeseries_service.models.query import SeriesQuery
+from opsbuddy_timeseries_service.service.series import SeriesReading
 
 
-def router(service: Timeseries) -> APIRouter:
+def router(service: SeriesReading) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(tags=["query"])
 

@@ -3,25 +3,29 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from opsbuddy_core.errors import InvalidRequestError, UnsupportedTypeError
+from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, UnsupportedTypeError
 from opsbuddy_core.web import bodies
 from opsbuddy_timeseries_service import intake
-from opsbuddy_timeseries_service.models import Point, PointError, WriteResult
-from opsbuddy_timeseries_service.service import Timeseries
+from opsbuddy_timeseries_service.models.points import Point, PointError, WriteResult
+from opsbuddy_timeseries_service.service.writing import Writing
 
 SMALL = 64 * 1024
 JSON = frozenset({"", "application/json"})
+UNITS = ("ns", "us", "ms", "s")
 Precision = Annotated[
-    Literal["ns", "us", "ms", "s"],
-    Query(description="Unit of the timestamps of line protocol; JSON tells it by itself"),
+    str,
+    Query(
+        description="Unit of the timestamps of line protocol; JSON tells it by itself",
+        json_schema_extra={"enum": [*UNITS]},
+    ),
 ]
 
 
-def router(service: Timeseries, limit: int) -> APIRouter:
+def router(service: Writing, limit: int) -> APIRouter:
     """Return the routes; bodies have at most `limit` bytes."""
     routes = APIRouter(tags=["ingestion"])
 
@@ -39,6 +43,7 @@ def router(service: Timeseries, limit: int) -> APIRouter:
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media not in JSON and media != "text/plain":
             raise UnsupportedTypeError(f"{media} is not taken; send application/json, or line protocol as text/plain.")
+        _check(precision)
         raw = await bodies.read(request, limit)
         read = intake.from_json if media in JSON else partial(intake.from_lines, precision=precision)
         result = await service.write(await _judged(read, raw))
@@ -60,6 +65,7 @@ def router(service: Timeseries, limit: int) -> APIRouter:
     ) -> None:
         """204 when all lines are on disk. 422 names the lines that were refused; the others are stored, so do not send them again."""
         del org, bucket
+        _check(precision)
         result = await service.write(
             await _judged(partial(intake.from_lines, precision=precision), await bodies.read(request, limit))
         )
@@ -72,6 +78,12 @@ def router(service: Timeseries, limit: int) -> APIRouter:
             )
 
     return routes
+
+
+def _check(precision: str) -> None:
+    if precision not in UNITS:
+        reason = f"is none of {', '.join(UNITS)}"
+        raise MalformedError(f"The precision {reason}.", errors=[FieldError("precision", reason, "enum")])
 
 
 async def _judged(read: Callable[[bytes], intake.Intake], raw: bytes) -> intake.Intake:
