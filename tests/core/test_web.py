@@ -34,6 +34,10 @@ def routes() -> APIRouter:
             raise RuntimeError("secret detail")
         return thing
 
+    @router.get("/things")
+    async def read() -> list[Thing]:
+        return []
+
     return router
 
 
@@ -124,6 +128,11 @@ async def test_what_is_not_there_is_a_problem_too(
     answer = await http.request(method, path)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_method_that_is_not_there_is_answered_with_those_that_are(http: httpx2.AsyncClient) -> None:
+    answer = await http.put("/things")
+    assert (answer.status_code, answer.headers.get_list("allow")) == (405, ["GET, POST"])
 
 
 async def test_a_body_of_unknown_length_over_the_limit_is_refused(http: httpx2.AsyncClient) -> None:

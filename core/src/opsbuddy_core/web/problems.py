@@ -9,12 +9,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, OpsBuddyError
 from opsbuddy_core.logs import get_logger
 
 log = get_logger("http")
 MEDIA_TYPE = "application/problem+json"
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 def slugs() -> dict[int, type[OpsBuddyError]]:
@@ -89,7 +91,10 @@ async def _framework(request: Request, error: Exception) -> Response:
             (OpsBuddyError,),
             {"slug": phrase.lower().replace(" ", "-"), "title": phrase, "status": error.status_code},
         )
-    return response(known(detail), request.url.path, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"allow": ", ".join(_allowed(request))}
+    return response(known(detail), request.url.path, headers)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
@@ -98,6 +103,16 @@ async def _unexpected(request: Request, error: Exception) -> Response:
         OpsBuddyError("Something went wrong inside; the log has it under the request id of this answer."),
         request.url.path,
     )
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return the methods of the path: of all routes, where the framework knows those of the first one alone."""
+    routes = request.app.router.routes
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 def _guidance(status: int, request: Request) -> str:

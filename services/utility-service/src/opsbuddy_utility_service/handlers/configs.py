@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi import Query as Parameter
@@ -63,7 +64,22 @@ def _body(required: list[str]) -> dict[str, Any]:
 
 WHOLE = _body(["name", "category", "value"])
 SOME = _body([])
-IMPORT = {"requestBody": {"required": True, "content": {YAML: {"schema": {"type": "string"}}}}}
+_EXCHANGED: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "configs": {
+            "type": "array",
+            "items": {"type": "object", "properties": _FIELDS, "required": ["name", "category"]},
+            "minItems": 1,
+            "maxItems": 1000,
+        }
+    },
+    "required": ["configs"],
+}
+IMPORT = {"requestBody": {"required": True, "content": {YAML: {"schema": _EXCHANGED}}}}
+EXPORT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {YAML: {"schema": {"type": "object", "properties": {"configs": {"type": "array"}}}}}}
+}
 SHOWN: dict[str, Any] = {"response_model": ConfigEntry, "response_model_exclude_unset": True}
 
 
@@ -107,7 +123,7 @@ def _add_exchange(routes: APIRouter, configs: ConfigService) -> None:
         "/configs/export",
         summary="Configurations as YAML; secrets without their values",
         response_class=Response,
-        responses={200: {"content": {YAML: {"schema": {"type": "string"}}}}},
+        responses=EXPORT,
     )
     async def export(category: Category = None, q: Text = None, tag: Tags = []) -> Response:  # noqa: B006 - likewise
         text = await configs.export(_query(category, q, tag, None))
@@ -122,62 +138,62 @@ def _add_exchange(routes: APIRouter, configs: ConfigService) -> None:
 
 
 def _add_single(routes: APIRouter, configs: ConfigService) -> None:
-    @routes.head("/configs/{config_id}", include_in_schema=False)
-    @routes.get("/configs/{config_id}", summary="One configuration", **SHOWN)
+    @routes.head("/configs/{config_id:uuid}", include_in_schema=False)
+    @routes.get("/configs/{config_id:uuid}", summary="One configuration", **SHOWN)
     async def read_config(
-        config_id: str, response: Response, if_none_match: Annotated[str | None, Header(max_length=2000)] = None
+        config_id: UUID, response: Response, if_none_match: Annotated[str | None, Header(max_length=2000)] = None
     ) -> Any:
-        config = await configs.find(config_id)
+        config = await configs.find(str(config_id))
         if conditions.known(if_none_match, config):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"etag": config.etag})
         return _shown(config, response)
 
-    @routes.put("/configs/{config_id}", summary="Set a configuration as a whole", openapi_extra=WHOLE, **SHOWN)
-    async def replace(config_id: str, request: Request, response: Response, if_match: IfMatch = None) -> Any:
+    @routes.put("/configs/{config_id:uuid}", summary="Set a configuration as a whole", openapi_extra=WHOLE, **SHOWN)
+    async def replace(config_id: UUID, request: Request, response: Response, if_match: IfMatch = None) -> Any:
         expected = conditions.expected(if_match)
         given = await _given(request)
-        config = await configs.change(config_id, given, actor(request).name, whole=True, expected=expected)
+        config = await configs.change(str(config_id), given, actor(request).name, whole=True, expected=expected)
         return _shown(config, response)
 
-    @routes.patch("/configs/{config_id}", summary="Set the members that are sent", openapi_extra=SOME, **SHOWN)
-    async def change(config_id: str, request: Request, response: Response, if_match: IfMatch = None) -> Any:
+    @routes.patch("/configs/{config_id:uuid}", summary="Set the members that are sent", openapi_extra=SOME, **SHOWN)
+    async def change(config_id: UUID, request: Request, response: Response, if_match: IfMatch = None) -> Any:
         expected = conditions.expected(if_match)
         given = await _given(request)
-        config = await configs.change(config_id, given, actor(request).name, whole=False, expected=expected)
+        config = await configs.change(str(config_id), given, actor(request).name, whole=False, expected=expected)
         return _shown(config, response)
 
     @routes.delete(
-        "/configs/{config_id}", status_code=HTTPStatus.NO_CONTENT, summary="Move a configuration to the trash"
+        "/configs/{config_id:uuid}", status_code=HTTPStatus.NO_CONTENT, summary="Move a configuration to the trash"
     )
     async def delete(
-        config_id: str,
+        config_id: UUID,
         if_match: IfMatch = None,
         purge: Purge = False,  # noqa: FBT002 - likewise
     ) -> None:
-        await configs.delete(config_id, purge=purge, expected=conditions.expected(if_match))
+        await configs.delete(str(config_id), purge=purge, expected=conditions.expected(if_match))
 
-    @routes.post("/configs/{config_id}/restore", summary="Take a configuration out of the trash", **SHOWN)
-    async def restore(config_id: str, response: Response) -> Any:
-        return _shown(await configs.restore(config_id), response)
+    @routes.post("/configs/{config_id:uuid}/restore", summary="Take a configuration out of the trash", **SHOWN)
+    async def restore(config_id: UUID, response: Response) -> Any:
+        return _shown(await configs.restore(str(config_id)), response)
 
 
 def _add_history(routes: APIRouter, configs: ConfigService) -> None:
     @routes.get(
-        "/configs/{config_id}/versions", summary="Its versions, newest first", response_model_exclude_unset=True
+        "/configs/{config_id:uuid}/versions", summary="Its versions, newest first", response_model_exclude_unset=True
     )
-    async def read_versions(config_id: str) -> VersionList:
-        return VersionList(versions=[VersionEntry.of(version) for version in await configs.history(config_id)])
+    async def read_versions(config_id: UUID) -> VersionList:
+        return VersionList(versions=[VersionEntry.of(version) for version in await configs.history(str(config_id))])
 
-    @routes.get("/configs/{config_id}/versions/{number}", summary="One version", response_model_exclude_unset=True)
-    async def read_version(config_id: str, number: Number) -> VersionEntry:
-        return VersionEntry.of(await configs.version(config_id, number))
+    @routes.get("/configs/{config_id:uuid}/versions/{number}", summary="One version", response_model_exclude_unset=True)
+    async def read_version(config_id: UUID, number: Number) -> VersionEntry:
+        return VersionEntry.of(await configs.version(str(config_id), number))
 
-    @routes.post("/configs/{config_id}/versions/{number}/restore", summary="Roll back to a version", **SHOWN)
+    @routes.post("/configs/{config_id:uuid}/versions/{number}/restore", summary="Roll back to a version", **SHOWN)
     async def roll_back(
-        config_id: str, number: Number, request: Request, response: Response, if_match: IfMatch = None
+        config_id: UUID, number: Number, request: Request, response: Response, if_match: IfMatch = None
     ) -> Any:
         expected = conditions.expected(if_match)
-        config = await configs.roll_back(config_id, number, actor(request).name, expected)
+        config = await configs.roll_back(str(config_id), number, actor(request).name, expected)
         return _shown(config, response)
 
 
