@@ -34,6 +34,8 @@ test: $(INSTALLED) ## Every test; installs what it needs and says what it does
 	@tests/run.sh
 bench: $(INSTALLED) ## What it costs, each time beside a baseline; the figures in tests/.artifacts/bench.json
 	@$(BIN)/python -m tests.bench $(BENCH_ARGUMENTS)
+bench-%: $(INSTALLED) # One of them: make bench-gateway
+	@$(BIN)/python -m tests.bench --only $* $(BENCH_ARGUMENTS)
 format: $(INSTALLED) ## Format and mend what can be mended
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix .
 generate: $(INSTALLED) ## Write the generated files anew: CRD, chart schema and tables, install.yaml

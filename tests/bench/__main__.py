@@ -14,6 +14,7 @@ from tests.bench.report import Report, table
 from tests.bench.run import ROUNDS, say
 
 ARTIFACTS = Path(__file__).parents[1] / ".artifacts"
+RESULTS = Path(__file__).parent / "results"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=ARTIFACTS / "bench.json",
         help="the file for the figures (default: tests/.artifacts/bench.json)",
     )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=RESULTS,
+        help="the folder for one summary of each bench, which is printed too (default: tests/bench/results)",
+    )
     arguments = parser.parse_args(argv)
     chosen = [name for name in BENCHES if not arguments.only or name in arguments.only]
     reports: dict[str, Report] = {}
@@ -55,6 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.stdout.write(
         f"{table(reports)}\n\nratio: ours / baseline, the median of {ROUNDS} rounds; rounds: its extremes. {arguments.output}\n"
     )
+    machine = description()
+    arguments.results.mkdir(parents=True, exist_ok=True)
+    for name, report_ in reports.items():
+        line = json.dumps(report_.summary(name, machine))
+        (arguments.results / f"{name}.json").write_text(line + "\n")
+        sys.stdout.write(line + "\n")
     return int(len(reports) < len(chosen))
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from tests.bench.machine import Meanwhile
-from tests.bench.registry import BENCHES
+from tests.bench.registry import measuring
 from tests.bench.report import Report
 from tests.bench.run import Run
 
@@ -23,6 +23,6 @@ def report(name: str, seconds: float, folder: Path) -> Report:
 def _report(name: str, seconds: float, parent: Path) -> Report:
     begun, meanwhile = time.monotonic(), Meanwhile()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=parent) as folder:
-        figures = BENCHES[name](Run(seconds, Path(folder)))
+        figures = measuring(name)(Run(seconds, Path(folder)))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return Report(figures, round(peak, 1), round(meanwhile.others(), 3), round(time.monotonic() - begun, 1))

@@ -24,6 +24,7 @@ def description() -> dict[str, Any]:
         "kernel": platform.release(),
         "python": platform.python_version(),
         "haproxy": _haproxy(),
+        "nginx": _nginx(),
         "packages": {name: version(name) for name in PACKAGES},
     }
 
@@ -60,3 +61,10 @@ def _haproxy() -> str | None:
         return None
     answer = subprocess.run(["haproxy", "-v"], capture_output=True, text=True, check=True).stdout
     return answer.split()[2]
+
+
+def _nginx() -> str | None:
+    if not shutil.which("nginx"):
+        return None
+    answer = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True).stderr
+    return answer.strip().rpartition("/")[2]

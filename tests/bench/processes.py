@@ -41,6 +41,37 @@ backend service
   option httpchk GET /health
   server one 127.0.0.1:{upstream} check inter 5s
 """
+NGINX = """
+daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.err;
+events {{ worker_connections 1024; }}
+http {{
+  access_log {folder}/nginx.log;
+  client_body_temp_path {folder}/nginx-body;
+  proxy_temp_path {folder}/nginx-proxy;
+  fastcgi_temp_path {folder}/nginx-other;
+  uwsgi_temp_path {folder}/nginx-other;
+  scgi_temp_path {folder}/nginx-other;
+  client_max_body_size 0;
+  keepalive_requests 10000000;
+  upstream service {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 10000000; }}
+  server {{
+    listen 127.0.0.1:{port};
+    location /api/bench/ {{
+      proxy_pass http://service/files/;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $host;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Request-Id $request_id;
+      proxy_request_buffering off;
+    }}
+    location /health {{ return 200 ok; }}
+  }}
+}}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +118,7 @@ def module(name: str, *arguments: str) -> Iterator[Running]:
 
 @contextlib.contextmanager
 def proxies(folder: Path, upstream: Running) -> Iterator[dict[str, Running]]:
-    """Yield proxies before a service, on a core without it and the clients: the gateway, two bare ones, HAProxy where it is installed."""
+    """Yield proxies before a service, on a core without it and the clients: the gateway, two bare ones, HAProxy and nginx where they are installed."""
     proxy, rest = cores()
     os.sched_setaffinity(upstream.pid, rest)
     os.sched_setaffinity(0, rest)
@@ -102,6 +133,10 @@ def proxies(folder: Path, upstream: Running) -> Iterator[dict[str, Running]]:
             found["haproxy"] = stack.enter_context(haproxy(folder, upstream.port))
         else:
             say("  HAProxy is not installed (Debian: apt-get install haproxy); it is left out")
+        if shutil.which("nginx"):
+            found["nginx"] = stack.enter_context(nginx(folder, upstream.port))
+        else:
+            say("  nginx is not installed (Debian: apt-get install nginx-light); it is left out")
         for running in found.values():
             for thread in psutil.Process(running.pid).threads():
                 os.sched_setaffinity(thread.id, proxy)
@@ -129,6 +164,18 @@ def haproxy(folder: Path, upstream: int) -> Iterator[Running]:
     ):
         _wait(process, f"http://127.0.0.1:{port}/health")
         yield Running(port, process.pid)
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, upstream: int) -> Iterator[Running]:
+    """Yield nginx as it is run for the same: one worker, access log, kept connections, a rewritten path."""
+    port = free_port()
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, upstream=upstream))
+    command = ["nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", str(folder / "nginx.err")]
+    with _process(command, folder, subprocess.DEVNULL) as process:
+        _wait(process, f"http://127.0.0.1:{port}/health")
+        (worker,) = psutil.Process(process.pid).children()
+        yield Running(port, worker.pid)
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ class Seen:
 
 def measure(run: Run) -> list[Figure]:
     with module("tests.bench.stream_load") as upstream, proxies(run.folder, upstream) as found:
-        sides = {"direct": upstream} | {side: found[side] for side in ("gateway", "haproxy") if side in found}
+        sides = {"direct": upstream} | {side: found[side] for side in ("gateway", "haproxy", "nginx") if side in found}
         seen = {
             name: run.interleaved({f"{name}, {side}": partial(_seen, work, side, sides[side]) for side in sides})
             for name, work in (("up", upload), ("down", download))
@@ -40,7 +40,8 @@ def _figures(name: str, seen: dict[str, list[Seen]], proxies: list[str]) -> list
     grown = {side: [s.grown for s in seen[f"{name}, {side}"]] for side in proxies}
     what, held = f"{SIZE // MIB} MiB {name}", f"memory for {SIZE // MIB} MiB {name}"
     found = [figure(what, "MiB/s", rates["gateway"], "direct", rates["direct"])]
-    if "haproxy" in proxies:
-        found.append(figure(what, "MiB/s", rates["gateway"], "haproxy", rates["haproxy"]))
+    found += [
+        figure(what, "MiB/s", rates["gateway"], against, rates[against]) for against in proxies if against != "gateway"
+    ]
     against = "haproxy" if "haproxy" in proxies else ""
     return [*found, figure(held, "MiB", grown["gateway"], against, grown.get("haproxy", []))]

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 def test_a_bench_runs_from_the_command_line_to_the_table_and_the_file(tmp_path):
     file = tmp_path / "bench.json"
     command = [sys.executable, "-m", "tests.bench", "--only", "log-lines", "--seconds", "0.001", "--output", str(file)]
+    command += ["--results", str(tmp_path / "results")]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=25)
     assert ended.returncode == 0, ended.stderr
     document = json.loads(file.read_text())
@@ -33,7 +34,19 @@ def test_a_bench_runs_from_the_command_line_to_the_table_and_the_file(tmp_path):
     assert 0 <= document["benches"]["log-lines"]["others"] <= 1
     assert document["machine"]["cpus"] >= 1
     assert "round 3 of 3: ours" in ended.stderr
-    assert list(tmp_path.iterdir()) == [file], "what a bench stored is gone"
+    assert {path.name for path in tmp_path.iterdir()} == {"bench.json", "results"}, "what a bench stored is gone"
+    summary = json.loads(ended.stdout.splitlines()[-1])
+    assert summary == json.loads((tmp_path / "results" / "log-lines.json").read_text())
+    assert (summary["name"], len(summary["rows"])) == ("log-lines", 3)
+    assert list(summary["rows"][0]) == ["what", "value", "unit", "baseline", "ratio", "floor", "holds"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "holds"), [({}, None), ({"floor": 2}, True), ({"floor": 2.1}, False), ({"ceiling": 2}, False)]
+)
+def test_a_limit_is_held_against_the_ratio_or_without_a_baseline_against_the_figure(limits, holds):
+    assert figure("x", "/s", [20, 20, 20], "y", [10, 10, 10], **limits).holds is holds
+    assert figure("x", "/s", [2, 2, 2], **limits).as_row()["holds"] is holds
 
 
 def test_a_bench_that_is_not_there_is_refused_with_those_that_are(capsys):
