@@ -47,7 +47,11 @@ class _Dumper(yaml.SafeDumper):
 
 
 for _tag, (_pattern, _first) in PLAIN.items():
-    _Loader.add_implicit_resolver(_tag, re.compile(rf"^(?:{_pattern.pattern})$", re.ASCII), list(_first))
+    _whole = re.compile(rf"^(?:{_pattern.pattern})$", re.ASCII)
+    _Loader.add_implicit_resolver(_tag, _whole, list(_first))
+    _Dumper.add_implicit_resolver(
+        _tag, _whole, list(_first)
+    )  # texts that would be read as something else get quotation marks
 
 
 def _number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:
