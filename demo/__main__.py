@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import re
 import shutil
 import signal
@@ -16,6 +17,7 @@ from demo.platform import HOST, Process, load, processes, routes
 from demo.supervisor import StartError, Supervisor, bin_dir
 
 ROOT = Path(__file__).resolve().parent.parent
+NEEDED = {"INFLUXDB_HOST", "INFLUXDB_TOKEN"}
 
 
 def main() -> int:
@@ -24,13 +26,23 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=ROOT / ".demo", help="folder for state and logs (default: .demo)")
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier demo kept")
     parser.add_argument("--port-offset", type=int, default=0, help="add this to every port")
+    parser.add_argument(
+        "--influxdb",
+        action="store_true",
+        help="keep logs and metrics in the InfluxDB that INFLUXDB_HOST, _PORT, _TOKEN, … name",
+    )
     arguments = parser.parse_args()
+    influxdb = {
+        name: value for name, value in os.environ.items() if arguments.influxdb and name.startswith("INFLUXDB_")
+    }
+    if arguments.influxdb and not influxdb.keys() >= NEEDED:
+        parser.error(f"--influxdb needs {' and '.join(sorted(NEEDED))} in the environment")
     resources = load(ROOT / "manifests" / "samples")
     for resource in resources:
         resource["spec"]["port"] += arguments.port_offset
         for entry in resource["spec"].get("env", []):
             entry["value"] = shifted(entry.get("value"), arguments.port_offset)
-    started = processes(resources, arguments.data)
+    started = processes(resources, arguments.data, influxdb)
     if taken := [process for process in started if not free(process.port)]:
         names = ", ".join(f"{process.port} ({process.name})" for process in taken)
         sys.stderr.write(f"These ports are in use: {names}. End what listens there, or add --port-offset 10000.\n")

@@ -1,6 +1,5 @@
 """Pure: from the sample resources to the processes that stand for them on one machine."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,8 @@ from opsbuddy_operator.decide.routing import table
 
 HOST = "127.0.0.1"
 APPLIED = "1970-01-01T00:00:00Z"  # the operator ranks by it who came first to a prefix; here all came at once
-CLUSTER_ONLY = re.compile(r"^INFLUXDB_")  # without InfluxDB each service uses its embedded store
+INFLUXDB = "influxdb"  # the ConfigMap by which services of a cluster find it; without it each uses its embedded store
+TOKEN_NAME = "INFLUXDB_TOKEN"  # noqa: S105 - a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,10 @@ def routes(resources: Sequence[dict[str, Any]]) -> RoutingTable:
     return table(applied, names, None)[0]
 
 
-def processes(resources: Sequence[dict[str, Any]], data: Path) -> list[Process]:
-    """Return the processes; services first, so that what asks them finds them."""
+def processes(
+    resources: Sequence[dict[str, Any]], data: Path, influxdb: Mapping[str, str] | None = None
+) -> list[Process]:
+    """Return the processes; services first, so that what asks them finds them. `influxdb` holds the INFLUXDB_* of one to use."""
     specs = {
         resource["metadata"]["name"]: OpsBuddyServiceSpec.model_validate(resource["spec"]) for resource in resources
     }
@@ -61,7 +63,7 @@ def processes(resources: Sequence[dict[str, Any]], data: Path) -> list[Process]:
     for name, spec in specs.items():
         env = {entry.name: _local(entry.value, specs) for entry in spec.env or () if entry.value is not None}
         env |= {key: _local(value, specs) for key, value in ((spec.config and spec.config.environment) or {}).items()}
-        env = {key: value for key, value in env.items() if not CLUSTER_ONLY.match(key)}
+        env |= _influxdb(spec, influxdb or {})
         if "DATA_DIR" in env or spec.storage:
             env["DATA_DIR"] = str(data / name)
         if spec.role == "Gateway":
@@ -71,6 +73,15 @@ def processes(resources: Sequence[dict[str, Any]], data: Path) -> list[Process]:
             env |= {"SERVICE_HOST": HOST, "SERVICE_PORT": str(spec.port)}
         found.append(Process(name, spec.port, env))
     return sorted(found, key=lambda process: (specs[process.name].route is None, process.port))
+
+
+def _influxdb(spec: OpsBuddyServiceSpec, given: Mapping[str, str]) -> dict[str, str]:
+    """Return what the ConfigMap of InfluxDB and the Secret with its token would give to a service that names them."""
+    told = any(source.get("configMapRef", {}).get("name") == INFLUXDB for source in spec.env_from or ())
+    env = {name: value for name, value in given.items() if told and name != TOKEN_NAME}
+    if TOKEN_NAME in given and any(entry.name == TOKEN_NAME for entry in spec.env or ()):
+        env[TOKEN_NAME] = given[TOKEN_NAME]
+    return env
 
 
 def _local(value: str, specs: Mapping[str, OpsBuddyServiceSpec]) -> str:

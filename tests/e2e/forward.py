@@ -3,10 +3,11 @@
 import select
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.contract.apiserver import BIN
+from tests.contract.description.installation import PORTS
 
 
 @contextmanager
@@ -22,3 +23,13 @@ def port_forward(kubeconfig: Path, namespace: str, target: str, port: int) -> It
             yield f"http://{said.split()[2]}"
         finally:
             process.terminate()
+
+
+@contextmanager
+def port_forwards(kubeconfig: Path, namespace: str) -> Iterator[dict[str, str]]:
+    """Yield an address for every service of the platform."""
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(port_forward(kubeconfig, namespace, f"service/{name}", port))
+            for name, port in PORTS.items()
+        }

@@ -9,9 +9,9 @@ import httpx2
 import pytest
 
 from tests.contract.cluster import CHILDREN, Cluster
+from tests.contract.description.installation import PREFIXES
 from tests.e2e.namespaces import leftovers
 from tests.e2e.operator_pods import Operator
-from tests.support.smoke import PREFIXES
 from tests.support.wait import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]

@@ -4,39 +4,30 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 
-import httpx2
 import pytest
 from playwright.async_api import Browser, expect
 
 from tests.contract.apiserver import kubectl
+from tests.contract.description.installation import SERVICES, Installation, installation
+from tests.contract.description.table import PROMISES
 from tests.e2e.conftest import RESTRICTED
-from tests.e2e.forward import port_forward
+from tests.e2e.forward import port_forwards
 from tests.e2e.release import READY, STACK
-from tests.support.smoke import PROMISES, SERVICES, Platform
 from tests.ui.conftest import opened, picture
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def gateway_url(kubeconfig) -> Iterator[str]:
-    with port_forward(kubeconfig, STACK, "service/gateway", 8000) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def ui_url(kubeconfig) -> Iterator[str]:
-    with port_forward(kubeconfig, STACK, "service/ui-service", 3000) as url:
-        yield url
+def urls(kubeconfig) -> Iterator[dict[str, str]]:
+    with port_forwards(kubeconfig, STACK) as forwarded:
+        yield forwarded
 
 
 @pytest.fixture
-async def platform(gateway_url, ui_url) -> AsyncIterator[Platform]:
-    async with (
-        httpx2.AsyncClient(base_url=gateway_url, timeout=10) as gateway,
-        httpx2.AsyncClient(base_url=ui_url, timeout=10) as ui,
-    ):
-        yield Platform(gateway, ui)
+async def at(urls) -> AsyncIterator[Installation]:
+    async with installation(urls) as opened:
+        yield opened
 
 
 def test_helm_calls_the_release_deployed(release):
@@ -53,14 +44,14 @@ def test_every_pod_passes_restricted_pod_security(kubeconfig):
     kubectl(kubeconfig, *label, "--dry-run=server", "--warnings-as-errors")
 
 
-@pytest.mark.parametrize("promise", PROMISES)
-async def test_through_port_forwards_the_stack_keeps(platform, promise):
-    await getattr(platform, promise)()
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.words)
+async def test_through_port_forwards_the_stack_keeps(at, promise):
+    await promise.keep(at)
 
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_the_ui_opens_in_a_browser_and_shows_six_services_live(browser: Browser, ui_url):
-    async with opened(browser, ui_url) as watched:
+async def test_the_ui_opens_in_a_browser_and_shows_six_services_live(browser: Browser, urls):
+    async with opened(browser, urls["ui-service"]) as watched:
         page = watched.page
         await expect(page.get_by_text("Welcome to OpsBuddy - AI driven oncall support")).to_be_visible()
         await expect(page.locator("h1")).to_have_text(re.compile(r"All \w+ services are healthy\."), timeout=30_000)

@@ -12,11 +12,12 @@ import pytest
 
 from tests.charts import helm
 from tests.contract.apiserver import ROOT, kubectl
+from tests.contract.description.installation import SERVICES, installation
+from tests.contract.description.table import PROMISES
 from tests.e2e.conftest import RESTRICTED
-from tests.e2e.forward import port_forward
+from tests.e2e.forward import port_forward, port_forwards
 from tests.e2e.release import READY, STACK, Release
 from tests.e2e.resources import SAMPLES
-from tests.support.smoke import PROMISES, SERVICES, Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 INSTALL = ROOT / "manifests/install.yaml"
@@ -90,11 +91,8 @@ def install_without_helm(kubeconfig: Path) -> tuple[str, ...]:
         )
         kubectl(kubeconfig, *namespace, "apply", "-f", str(SAMPLES))
         kubectl(kubeconfig, *namespace, *READY)
-        with (
-            port_forward(kubeconfig, "e2e-samples", "service/gateway", 8000) as gateway,
-            port_forward(kubeconfig, "e2e-samples", "service/ui-service", 3000) as ui,
-        ):
-            kept = asyncio.run(keep_all(gateway, ui))
+        with port_forwards(kubeconfig, "e2e-samples") as urls:
+            kept = asyncio.run(keep_all(urls))
         kubectl(kubeconfig, *namespace, "delete", "-f", str(SAMPLES), "--timeout=30s")
         kubectl(kubeconfig, *namespace, "wait", "--for=delete", "deployments", "--all", "--timeout=30s")
     finally:
@@ -103,15 +101,11 @@ def install_without_helm(kubeconfig: Path) -> tuple[str, ...]:
     return kept
 
 
-async def keep_all(gateway_url: str, ui_url: str) -> tuple[str, ...]:
-    async with (
-        httpx2.AsyncClient(base_url=gateway_url, timeout=20) as gateway,
-        httpx2.AsyncClient(base_url=ui_url, timeout=20) as ui,
-    ):
-        platform = Platform(gateway, ui)
+async def keep_all(urls: dict[str, str]) -> tuple[str, ...]:
+    async with installation(urls) as at:
         for promise in PROMISES:
-            await getattr(platform, promise)()
-        return PROMISES
+            await promise.keep(at)
+    return tuple(promise.words for promise in PROMISES)
 
 
 def test_uninstall_removes_all_but_the_crd_and_the_data(seen: Seen):
@@ -124,7 +118,7 @@ def test_uninstall_removes_all_but_the_crd_and_the_data(seen: Seen):
 
 
 def test_manifests_install_the_same_without_helm(seen: Seen):
-    assert seen.without_helm == PROMISES
+    assert seen.without_helm == tuple(promise.words for promise in PROMISES)
 
 
 def test_an_install_after_an_uninstall_finds_the_old_logs(seen: Seen):

@@ -124,10 +124,15 @@ def influxd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
 @pytest.fixture
 def bucket(influxd: Influxd) -> Bucket:
     """An empty bucket on a server that runs, whatever the test before did to it."""
-    if influxd.process is None:
-        influxd.start()
-    organization = influxd.call("GET", f"/api/v2/orgs?org={ORG}")["orgs"][0]["id"]
-    made = influxd.call(
+    return fresh_bucket(influxd)
+
+
+def fresh_bucket(server: Influxd) -> Bucket:
+    """Return an empty bucket; starts the server if it was stopped."""
+    if server.process is None:
+        server.start()
+    organization = server.call("GET", f"/api/v2/orgs?org={ORG}")["orgs"][0]["id"]
+    made = server.call(
         "POST", "/api/v2/buckets", {"orgID": organization, "name": f"t-{uuid4().hex[:12]}", "retentionRules": []}
     )
-    return Bucket(influxd, made["name"])
+    return Bucket(server, made["name"])
