@@ -131,3 +131,15 @@ def test_it_never_locks_itself_for_ever(steps):
     clock.now += 10
     admitted(breaker).succeeded()
     assert breaker.state is State.CLOSED
+
+
+def test_the_time_that_it_stays_open_is_jittered_anew_each_time(clock):
+    chances = iter([0.05, 0.0])
+    breaker = Breaker(1, 60, clock, lambda: next(chances))
+    breaker.admit().failed()
+    clock.now += 62.9
+    assert breaker.state is State.OPEN
+    clock.now += 0.2
+    breaker.admit().failed()
+    clock.now += 60
+    assert breaker.state is State.HALF_OPEN

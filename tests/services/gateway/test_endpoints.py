@@ -100,3 +100,13 @@ def test_retries_are_a_fifth_of_the_requests_at_most(clock):
     assert granted == pytest.approx(200, abs=2)
     clock.now += 5
     assert sum(budget.take() for _ in range(20)) == 5, "a trickle stays when nothing else comes"
+
+
+def test_never_more_than_half_are_set_aside_even_when_the_others_leave(clock):
+    made = endpoints(clock, 4)
+    for endpoint in made.all[:2]:
+        for _ in range(5):
+            made.failed(endpoint)
+    assert [made.state(entry) for entry in made.all].count("set_aside") == 2
+    made.replace([entry.address for entry in made.all[:2]])
+    assert [made.state(entry) for entry in made.all].count("set_aside") == 1

@@ -106,3 +106,24 @@ async def test_figures_and_metrics_count_what_passed(http: aiohttp.ClientSession
 async def test_the_pages_of_the_gateway_itself_answer(http: aiohttp.ClientSession, path: str):
     async with http.get(path) as answer:
         assert answer.status == 200
+
+
+async def test_a_service_can_be_checked_at_once(tmp_path, upstream: Upstream):
+    checks = f"ui-service=http://{upstream.address}/health"
+    endpoints = {"file-service": [upstream.address]}
+    async with (
+        running(tmp_path, endpoints, route(), check_seconds=300, extra_checks=checks) as gateway,
+        session(gateway) as http,
+    ):
+        for name in ("file-service", "ui-service"):
+            upstream.healthy = True
+            async with http.post(f"/status/{name}/check") as answer:
+                assert (answer.status, (await answer.json())["state"]) == (200, "healthy")
+            upstream.healthy = False
+            async with http.post(f"/status/{name}/check") as answer:
+                body = await answer.json()
+            assert (body["name"], body["state"]) == (name, "unhealthy")
+            assert body["reason"] == "its health check answers 503"
+            assert await gateway.service(name) == body
+        async with http.post("/status/nothing/check") as answer:
+            assert (answer.status, answer.content_type) == (404, "application/problem+json")

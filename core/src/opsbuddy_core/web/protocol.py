@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from prometheus_client import Counter
@@ -17,6 +17,7 @@ from opsbuddy_core.errors import (
     UnavailableError,
 )
 from opsbuddy_core.logs import Line
+from opsbuddy_core.web.batched import BatchedTransport
 from opsbuddy_core.web.head import Limits, fault
 from opsbuddy_core.web.problems import MEDIA_TYPE, document
 
@@ -43,7 +44,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", BatchedTransport(transport, self.loop)))
         if len(self.connections) > self.limits.connections:
             self._refuse(
                 UnavailableError(

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from opsbuddy_core.health import Check, Health
 from opsbuddy_core.logs import get_logger
 from opsbuddy_core.web.app import create_app
-from opsbuddy_gateway.handlers.control import name_prefixes
+from opsbuddy_gateway.handlers.control import checking, name_prefixes
 from opsbuddy_gateway.handlers.dispatch import Dispatcher
 from opsbuddy_gateway.handlers.gate import Gate
 from opsbuddy_gateway.handlers.proxy import Proxy
@@ -77,7 +77,7 @@ def build(settings: GatewaySettings) -> tuple[ASGIApp, Health]:
         (Check("routes", routes_are_known), Check("endpoints", endpoints_are_known)),
     )
     control_settings = settings.model_copy(update={"max_body_bytes": CONTROL_BODY_BYTES})
-    control = create_app(control_settings, health, [], lifespan=lifespan, status=status)
+    control = create_app(control_settings, health, [checking(checks)], lifespan=lifespan, status=status)
     name_prefixes(control, table)
     gate = Gate(settings)
     sockets = WebSocketsConnector(settings.connect_timeout_seconds, settings.websocket_message_bytes)

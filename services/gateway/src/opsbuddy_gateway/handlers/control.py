@@ -1,12 +1,29 @@
-"""What is not on any route: 404 with the prefixes that are known."""
+"""The gateway's own pages beside those that every deployable has; and for what is on no route 404 with the prefixes that are known."""
 
-from fastapi import FastAPI, Request
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
 from opsbuddy_core.errors import NotFoundError, OpsBuddyError, UnavailableError
 from opsbuddy_gateway.handlers.failures import refusal
 from opsbuddy_gateway.models import Reason
+from opsbuddy_gateway.service.checks import Checks
 from opsbuddy_gateway.service.table import Table
+
+
+def checking(checks: Checks) -> APIRouter:
+    """Return the route that checks a service at once."""
+    routes = APIRouter(tags=["operations"])
+
+    @routes.post("/status/{service}/check", summary="Ask for the health of one service now")
+    async def check_now(service: str) -> dict[str, Any]:
+        found = await checks.now(service)
+        if found is None:
+            raise NotFoundError(f"No service {service} is routed or checked here; /status lists those that are.")
+        return found
+
+    return routes
 
 
 def name_prefixes(app: FastAPI, table: Table) -> None:

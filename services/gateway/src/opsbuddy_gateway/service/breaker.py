@@ -13,11 +13,17 @@ class State(StrEnum):
 
 
 class Breaker:
-    """CLOSED until `failures` in a row, OPEN for `open_seconds`, then HALF_OPEN: exactly one request tries whether the service is back."""
+    """CLOSED until `failures` in a row, OPEN for `open_seconds`, then HALF_OPEN: exactly one request tries whether the service is back.
 
-    def __init__(self, failures: int, open_seconds: float, clock: Callable[[], float]) -> None:
+    `jitter`: by which part of itself the time becomes longer, so that several gateways do not all try in the same moment.
+    """
+
+    def __init__(
+        self, failures: int, open_seconds: float, clock: Callable[[], float], jitter: Callable[[], float] = lambda: 0.0
+    ) -> None:
         self.failures, self.open_seconds = failures, open_seconds
-        self._clock = clock
+        self._clock, self._jitter = clock, jitter
+        self._longer = 1.0
         self._state = State.CLOSED
         self._in_a_row = 0
         self._opened = 0.0
@@ -26,19 +32,23 @@ class Breaker:
 
     @property
     def state(self) -> State:
-        if self._state is State.OPEN and self._clock() >= self._opened + self.open_seconds:
+        if self._state is State.OPEN and self._clock() >= self._opened + self._seconds:
             return State.HALF_OPEN
         return self._state
 
     @property
+    def _seconds(self) -> float:
+        return self.open_seconds * self._longer
+
+    @property
     def retry_after(self) -> float:
         """Seconds until a request has a chance again."""
-        return max(0.0, self._opened + self.open_seconds - self._clock()) if self._state is State.OPEN else 1.0
+        return max(0.0, self._opened + self._seconds - self._clock()) if self._state is State.OPEN else 1.0
 
     def hasten(self) -> None:
         """Let the next request try at once: there is news of the service, a new process of it or a passed health check."""
         if self._state is State.OPEN:
-            self._opened = self._clock() - self.open_seconds
+            self._opened = self._clock() - self._seconds
 
     def admit(self) -> "Ticket | None":
         """Return a ticket for one request, or None when it is refused."""
@@ -73,7 +83,7 @@ class Breaker:
         self._probing = False
         self.generation += 1
         if state is State.OPEN:
-            self._opened = self._clock()
+            self._opened, self._longer = self._clock(), 1 + self._jitter()
 
 
 class Ticket:

@@ -38,6 +38,15 @@ class Checks:
             *(self._other(name, url, condition) for name, (url, condition) in self._extra.items()),
         )
 
+    async def now(self, name: str) -> dict[str, Any] | None:
+        """Ask one service at once; return it as `/status` shows it, None when there is none of this name."""
+        if found := [service for service in self._services if service.name == name]:
+            await asyncio.gather(*map(self._service, found))
+            return found[0].as_dict()
+        if name in self._extra:
+            await self._other(name, *self._extra[name])
+        return next((other for other in self.others() if other["name"] == name), None)
+
     async def _service(self, service: Service) -> None:
         endpoints = service.endpoints.all
         if not endpoints:

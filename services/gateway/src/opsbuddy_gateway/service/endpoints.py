@@ -43,7 +43,15 @@ class Endpoints:
         if known.keys() == set(addresses):
             return False, False
         self._all = tuple(known.get(address) or Endpoint(address) for address in sorted(set(addresses), key=str))
+        self._return_some()
         return True, not set(addresses) <= known.keys()
+
+    def _return_some(self) -> None:
+        """Take those back that would be back first while more than half are set aside, as can be when others have left."""
+        now = self._clock()
+        aside = sorted((e for e in self._all if e.aside_until > now), key=lambda e: e.aside_until)
+        for endpoint in aside[: max(0, len(aside) - len(self._all) // 2)]:
+            endpoint.aside_until = now
 
     def pick(self, policy: Literal["RoundRobin", "LeastRequest"], tried: Collection[Endpoint] = ()) -> Endpoint | None:
         """Return the endpoint for a request, or None when there is none; one that was tried already only when no other is left."""

@@ -19,6 +19,7 @@ from opsbuddy_gateway.storage.endpoints import EndpointSource
 
 log = get_logger("services")
 SLOW_SECONDS = 1.0
+BREAKER_JITTER = 0.05
 Verdict = Literal["healthy", "unhealthy", "unknown"]
 
 
@@ -51,8 +52,9 @@ class Service:
     def __init__(self, name: str, port: int, policy: CircuitBreaker, clock: Callable[[], float]) -> None:
         self.name, self.port = name, port
         self.prefix = ""
-        self.endpoints = Endpoints(clock, random.Random())  # noqa: S311 - spreads load
-        self.breaker = Breaker(policy.failures, policy.open_seconds, clock)
+        chance = random.Random()  # noqa: S311 - spreads load
+        self.endpoints = Endpoints(clock, chance)
+        self.breaker = Breaker(policy.failures, policy.open_seconds, clock, lambda: chance.uniform(0, BREAKER_JITTER))
         self.budget = RetryBudget(clock)
         self.window = Window(clock)
         self.condition = Condition(History(clock))
