@@ -56,7 +56,7 @@ def _upload(connection: http.client.HTTPConnection, content: bytes) -> float:
     body = answer.read()
     taken = time.perf_counter() - begun
     assert answer.status == 201, body
-    connection.request("DELETE", f"/files/{json.loads(body)['id']}")
+    connection.request("DELETE", f"/files/{json.loads(body)['id']}?purge=true")
     answer = connection.getresponse()
     answer.read()
     assert answer.status == 204

@@ -25,14 +25,16 @@ async def test_a_file_that_is_not_there_is_404_in_every_way(service: Service, fi
         answer = await service.http.request(method, f"/files/{file_id}{path}")
         assert answer.status_code == 404, (method, path)
     for method in ("PUT", "PATCH"):
+        if method == "PUT" and file_id[:3] != "000":
+            continue  # a name that there is not yet
         answer = await service.http.request(method, f"/files/{file_id}", json={"tags": {}})
         assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
-async def test_a_deleted_file_is_gone_with_its_content(service: Service) -> None:
+async def test_a_purged_file_is_gone_with_its_content(service: Service) -> None:
     record = await service.store(tags={"a": 1})
     assert len(service.kept) == 1
-    answer = await service.http.delete(f"/files/{record['id']}")
+    answer = await service.http.delete(f"/files/{record['id']}", params={"purge": "true"})
     assert (answer.status_code, answer.content) == (204, b"")
     assert (await service.http.delete(f"/files/{record['id']}")).status_code == 404
     assert (await service.http.get(f"/files/{record['id']}/download")).status_code == 404
@@ -74,4 +76,5 @@ async def test_openapi_describes_form_and_filters(service: Service) -> None:
     form = paths["/files/upload"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert set(form["properties"]) == {"file", "tags", "metadata"}
     names = {parameter["name"] for parameter in paths["/files"]["get"]["parameters"]}
-    assert names == {"tag", "type", "name", "sort", "limit", "cursor"}
+    times = {f"{word}_{side}" for word in ("created", "updated") for side in ("after", "before")}
+    assert names == {"tag", "type", "name", "min_size", "max_size", "trash", "sort", "limit", "cursor"} | times

@@ -10,7 +10,9 @@ import pytest
 from opsbuddy_core.errors import UnavailableError
 from opsbuddy_file_service.handlers.multipart import FormReader
 from opsbuddy_file_service.models import StoredFile
-from opsbuddy_file_service.service import FileService, Limits
+from opsbuddy_file_service.service.files import FileService
+from opsbuddy_file_service.service.limits import Limits
+from opsbuddy_file_service.service.upkeep import Ages, Upkeep
 from opsbuddy_file_service.storage.blobs import PREFIX, ObjectStore
 from tests.services.file_service.conftest import form
 
@@ -23,7 +25,7 @@ class FailingRecords:
     written: bool = False
     files: dict[str, StoredFile] = field(default_factory=dict)
 
-    async def add(self, file: StoredFile) -> None:
+    async def add(self, file: StoredFile, total: int | None) -> None:  # noqa: ARG002 - as the Protocol has it
         if self.written or not self.broken:
             self.files[file.key] = file
         if self.broken:
@@ -42,8 +44,9 @@ async def upload(service: FileService) -> StoredFile:
     return await service.upload(FormReader(headers["content-type"], pieces()).parts())
 
 
-def build(records: Any, store: ObjectStore) -> FileService:
-    return FileService(records, store, Limits(file_bytes=10_000, uploads=4))
+def build(records: Any, store: ObjectStore) -> tuple[FileService, Upkeep]:
+    upkeep = Upkeep(records, store, Ages(orphan_seconds=3600, trash_days=30))
+    return FileService(records, store, Limits(file_bytes=10_000, uploads=4), upkeep, trash=True), upkeep
 
 
 async def kept(store: ObjectStore) -> list[str]:
@@ -53,35 +56,34 @@ async def kept(store: ObjectStore) -> list[str]:
 @pytest.mark.parametrize("url", ["memory:///", "file"])
 async def test_content_whose_record_failed_is_swept(url: str, tmp_path: Path) -> None:
     store, records = ObjectStore(tmp_path.as_uri() if url == "file" else url), FailingRecords()
-    service = build(records, store)
+    service, upkeep = build(records, store)
     with pytest.raises(UnavailableError):
         await upload(service)
     records.broken = False
     file = await upload(service)
     assert len(await kept(store)) == 2
-    assert await service.sweep(3600) == 0
-    assert await service.sweep(-1) == 1
+    assert await upkeep.sweep(3600) == 0
+    assert await upkeep.sweep(-1) == 1
     assert await kept(store) == [file.key]
 
 
 async def test_content_stays_when_only_the_answer_of_the_database_was_lost() -> None:
     store, records = ObjectStore("memory:///"), FailingRecords(written=True)
-    service = build(records, store)
+    service, upkeep = build(records, store)
     with pytest.raises(UnavailableError):
         await upload(service)
-    await service.sweep(-1)
+    await upkeep.sweep(-1)
     assert await kept(store) == list(records.files)
 
 
 async def test_halves_that_a_crash_left_in_the_folder_are_swept_and_others_stay(tmp_path: Path) -> None:
     store = ObjectStore(tmp_path.as_uri())
-    service = build(FailingRecords(broken=False), store)
-    await upload(service)
+    await upload(build(FailingRecords(broken=False), store)[0])
     half = tmp_path / PREFIX / "ab" / "0123#1"
     half.parent.mkdir(exist_ok=True)
     half.write_bytes(b"half")
-    assert await service.sweep(3600) == 0
+    assert await store.sweep_unfinished(3600) == 0
     assert half.exists()
-    assert await service.sweep(-1) == 1
+    assert await store.sweep_unfinished(-1) == 1
     assert not half.exists()
     assert len(await kept(store)) == 1

@@ -3,28 +3,31 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import FastAPI
 
 from opsbuddy_core.database import Database
 from opsbuddy_core.health import Check, Health
-from opsbuddy_core.logs import get_logger
 from opsbuddy_core.web.app import create_app
-from opsbuddy_file_service.handlers import files
-from opsbuddy_file_service.service import FileService, Limits
+from opsbuddy_file_service.handlers import contents, records
+from opsbuddy_file_service.service.files import FileService
+from opsbuddy_file_service.service.limits import Limits
+from opsbuddy_file_service.service.upkeep import Ages, Upkeep
 from opsbuddy_file_service.settings import FileSettings
 from opsbuddy_file_service.storage.blobs import ObjectStore
 from opsbuddy_file_service.storage.records import SqlRecords
-
-log = get_logger("file_service")
 
 
 def build(settings: FileSettings) -> tuple[FastAPI, Health]:
     """Return the application and its health."""
     database = Database.of(settings, "files", "opsbuddy_file_service")
     store = ObjectStore(settings.store_url)
-    service = FileService(SqlRecords(database), store, Limits(settings.max_file_bytes, settings.max_uploads))
+    rows = SqlRecords(database)
+    limits = Limits(settings.max_file_bytes, settings.max_uploads, settings.max_total_bytes, settings.limit_of_type)
+    upkeep = Upkeep(rows, store, Ages(settings.orphan_seconds, settings.trash_days))
+    service = FileService(rows, store, limits, upkeep, trash=settings.trash_days > 0)
     health = Health(
         settings.title,
         "opsbuddy-file-service",
@@ -34,7 +37,7 @@ def build(settings: FileSettings) -> tuple[FastAPI, Health]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         async with database.running():
-            sweeping = asyncio.create_task(_sweep(service, settings))
+            sweeping = asyncio.create_task(_keep_up(upkeep, settings.sweep_seconds))
             yield
             sweeping.cancel()
             await asyncio.gather(sweeping, return_exceptions=True)
@@ -47,20 +50,21 @@ def build(settings: FileSettings) -> tuple[FastAPI, Health]:
                 "object_store": store.kind,
                 "shared": shared,
                 "replicas": "any number" if shared else "one: state is on this service's own disk",
-            }
+            },
+            "usage": asdict(await service.usage()) | {"limit_bytes": settings.max_total_bytes},
         }
 
-    limits = settings.model_copy(update={"max_body_bytes": settings.largest_body})
     app = create_app(
-        limits, health, [files.router(service, settings.upload_idle_seconds)], lifespan=lifespan, status=status
+        settings.model_copy(update={"max_body_bytes": settings.largest_body}),
+        health,
+        [each.router(service, settings.upload_idle_seconds) for each in (contents, records)],
+        lifespan=lifespan,
+        status=status,
     )
     return app, health
 
 
-async def _sweep(service: FileService, settings: FileSettings) -> None:
+async def _keep_up(upkeep: Upkeep, pause: float) -> None:
     while True:
-        try:
-            await service.sweep(settings.orphan_seconds)
-        except Exception as error:  # noqa: BLE001 - the next round tries again
-            log.warning("A sweep failed", operation="sweep", error=type(error).__name__)
-        await asyncio.sleep(settings.sweep_seconds)
+        await upkeep.run()
+        await asyncio.sleep(pause)

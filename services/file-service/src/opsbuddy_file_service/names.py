@@ -6,6 +6,7 @@ from urllib.parse import quote
 from opsbuddy_core.exact_json import refuse
 
 MAX_BYTES = 255
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # fake.gpj.exe would read as fake.exe.jpg
 
 
 def clean_name(name: str, field: str) -> str:
@@ -16,11 +17,20 @@ def clean_name(name: str, field: str) -> str:
     clean = unicodedata.normalize("NFC", last)
     if clean.strip() in {"", ".", ".."}:
         refuse(field, "its name is empty")
-    if any(unicodedata.category(letter) == "Cc" for letter in clean):
-        refuse(field, "its name has control characters")
+    if fault := unprintable(clean):
+        refuse(field, f"its name has {fault}")
     if len(clean.encode()) > MAX_BYTES:
         refuse(field, f"its name has more than {MAX_BYTES} bytes")
     return clean
+
+
+def unprintable(text: str) -> str | None:
+    """Say what a text has that no line of text should have, or None."""
+    if any(unicodedata.category(letter) in {"Cc", "Zl", "Zp"} for letter in text):
+        return "control characters"
+    if not TURNING.isdisjoint(text):
+        return "characters that turn the direction of text"
+    return None
 
 
 def attachment(name: str) -> str:

@@ -1,8 +1,11 @@
+import re
+
 from pydantic import Field, field_validator
 
 from opsbuddy_core.settings import MIB, Settings, StateSettings
 
 FORM_BYTES = MIB  # for what a form has around the file: tags, metadata, part headers
+PATTERN = re.compile(r"\*/\*|[\w.+-]+/(\*|[\w.+-]+)", re.ASCII)
 SCHEMES = ("file", "s3", "s3a", "memory")
 
 
@@ -19,6 +22,15 @@ class FileSettings(Settings, StateSettings):
         description="Where files are kept: file:///folder or s3://bucket/prefix; a folder under DATA_DIR without it",
     )
     max_file_bytes: int = Field(100 * MIB, ge=1, description="Largest file in bytes")
+    type_limits: str = Field(
+        "", description="Largest file by type, for example image/*=10485760,text/html=0; 0: not taken at all"
+    )
+    max_total_bytes: int | None = Field(
+        None, ge=1, description="Most bytes of all files together, the trash included; no limit without it"
+    )
+    trash_days: float = Field(
+        30, ge=0, le=36500, description="How long deleted files stay in the trash; 0: they are gone at once"
+    )
     max_uploads: int = Field(32, ge=1, description="Uploads that may be under way at once in this process")
     upload_idle_seconds: float = Field(60, gt=0, description="How long an upload may send nothing")
     orphan_seconds: float = Field(
@@ -35,6 +47,17 @@ class FileSettings(Settings, StateSettings):
             raise ValueError("expected file:///folder or s3://bucket/prefix")
         return url
 
+    @field_validator("type_limits")
+    @classmethod
+    def _types(cls, text: str) -> str:
+        _parsed(text)
+        return text
+
+    @property
+    def limit_of_type(self) -> dict[str, int]:
+        """Bytes by pattern: `text/plain`, `text/*`, `*/*`."""
+        return _parsed(self.type_limits)
+
     @property
     def store_url(self) -> str:
         """Where files are kept, as a URL."""
@@ -43,3 +66,13 @@ class FileSettings(Settings, StateSettings):
     @property
     def largest_body(self) -> int:
         return max(self.max_body_bytes, self.max_file_bytes + FORM_BYTES)
+
+
+def _parsed(text: str) -> dict[str, int]:
+    limits = {}
+    for entry in filter(str.strip, text.split(",")):
+        pattern, _, size = (part.strip() for part in entry.partition("="))
+        if not PATTERN.fullmatch(pattern) or not size.isascii() or not size.isdigit():
+            raise ValueError(f"{entry.strip()[:100]}: expected type/subtype=bytes or type/*=bytes")
+        limits[pattern.lower()] = int(size)
+    return limits

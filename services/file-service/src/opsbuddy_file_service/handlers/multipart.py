@@ -1,7 +1,7 @@
 """Forms with files, read as they come: nothing of a file is kept here."""
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ class FormPart:
     name: str
     filename: str | None
     content_type: str | None
+    headers: Mapping[str, str]
     chunks: AsyncIterator[bytes]
 
 
@@ -126,6 +127,7 @@ class FormReader:
             name=_decoded(options[b"name"]),
             filename=None if filename is None else _decoded(filename),
             content_type=headers.get("content-type"),
+            headers=headers,
             chunks=self._chunks(),
         )
 

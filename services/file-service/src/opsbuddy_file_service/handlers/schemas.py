@@ -36,9 +36,27 @@ CHANGE: dict[str, Any] = {
         },
     }
 }
+_RECORD = {"schema": {"$ref": "#/components/schemas/FileRecord"}}
+PUT: dict[str, Any] = {
+    "requestBody": {
+        "content": {
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            **CHANGE["requestBody"]["content"],
+        }
+    }
+}
+PUT_ANSWERS: dict[int | str, dict[str, Any]] = {
+    201: {"description": "The file is new", "content": {"application/json": _RECORD}}
+}
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The record is what If-None-Match says"}}
 CONTENT: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The content as it was stored",
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
+        "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    206: {
+        "description": "The part that Range asks for; several are multipart/byteranges",
+        "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    304: {"description": "The content is what If-None-Match says"},
 }

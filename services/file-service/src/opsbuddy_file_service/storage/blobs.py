@@ -11,14 +11,16 @@ from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import from_url
+from obstore.store import S3Store, from_url
 
 from opsbuddy_core.errors import OpsBuddyError, StorageFullError, UnavailableError
 from opsbuddy_core.logs import get_logger
+from opsbuddy_file_service.storage.unfinished import Bucket
 
 PREFIX = "contents"
 READ_BYTES = 256 * 1024
 LOCAL_PART = 512 * 1024
+LONGEST = timedelta(minutes=50)  # a client may be slow; each wait for the store itself is shorter
 REMOTE_PART = 5 * 1024 * 1024  # S3 takes no smaller parts
 log = get_logger("object_store")
 
@@ -29,7 +31,7 @@ class Blobs(Protocol):
     shared: bool
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None: ...
-    async def get(self, key: str) -> AsyncIterator[bytes] | None: ...
+    async def get(self, key: str, start: int, end: int) -> AsyncIterator[bytes] | None: ...
     async def delete(self, key: str) -> None: ...
     def older_than(self, seconds: float) -> AsyncIterator[list[str]]: ...
     async def sweep_unfinished(self, seconds: float) -> int: ...
@@ -46,7 +48,7 @@ class ObjectStore:
         self._folder = Path(unquote(urlsplit(url).path)) if scheme == "file" else None
         if self._folder:
             self._folder.mkdir(parents=True, exist_ok=True)
-        self._store = from_url(url)
+        self._store = _s3(url) if self.shared else from_url(url)
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
         """Store; durable when it returns, gone without a trace when `chunks` raises."""
@@ -63,10 +65,12 @@ class ObjectStore:
         except (BaseError, OSError) as error:
             raise _failure(error) from error
 
-    async def get(self, key: str) -> AsyncIterator[bytes] | None:
-        """Return the content piece by piece, or None when it is not there."""
+    async def get(self, key: str, start: int, end: int) -> AsyncIterator[bytes] | None:
+        """Return bytes `start` up to `end` of a content, piece by piece, or None when it is not there."""
+        if start == end:
+            return _nothing()
         try:
-            found = await obstore.get_async(self._store, key)
+            found = await obstore.get_async(self._store, key, options={"range": (start, end)})
         except FileNotFoundError:
             return None
         except (BaseError, OSError) as error:
@@ -88,10 +92,14 @@ class ObjectStore:
             yield [entry["path"] for entry in batch if entry["last_modified"] <= limit]
 
     async def sweep_unfinished(self, seconds: float) -> int:
-        """Remove what interrupted writes left in a folder. An S3 bucket does that by its lifecycle rule."""
-        if self._folder is None:
+        """Remove what interrupted writes left: halves in a folder, multipart uploads in a bucket. Returns how many."""
+        if self._folder:
+            return await asyncio.to_thread(_remove_unfinished, self._folder / PREFIX, time.time() - seconds)
+        if not isinstance(self._store, S3Store):
             return 0
-        return await asyncio.to_thread(_remove_unfinished, self._folder / PREFIX, time.time() - seconds)
+        prefix = "/".join(filter(None, (str(self._store.prefix or "").strip("/"), PREFIX)))
+        limit = datetime.now(UTC) - timedelta(seconds=seconds)
+        return await Bucket(self._store.config["bucket"]).abort_unfinished(f"{prefix}/", limit)
 
     async def probe(self) -> None:
         """Raise when the store cannot be asked."""
@@ -99,6 +107,26 @@ class ObjectStore:
             raise PermissionError("the folder cannot be written")
         async for _ in obstore.list(self._store, PREFIX, chunk_size=1):
             return
+
+
+def _s3(url: str) -> S3Store:
+    """Return the store of a bucket; credentials, region and endpoint come from the AWS_* variables, or the identity of the pod."""
+    return S3Store.from_url(
+        url,
+        client_options={
+            "allow_http": True,  # where AWS_ENDPOINT_URL says so
+            "connect_timeout": timedelta(seconds=3),
+            "read_timeout": timedelta(seconds=30),
+            "timeout": LONGEST,
+        },
+        retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
+    )
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    pieces: tuple[bytes, ...] = ()
+    for piece in pieces:
+        yield piece
 
 
 async def _pieces(found: "obstore.GetResult") -> AsyncIterator[bytes]:

@@ -1,6 +1,6 @@
 """Tables of the file service; `migrations/` makes them."""
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, MetaData, String, Table
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table
 
 from opsbuddy_core.database import BYTEWISE, Moment
 
@@ -20,9 +20,13 @@ files = Table(
     Column("metadata", JSON, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("deleted_at", Moment),
     Index("files_by_created_at", "created_at", "id"),
+    Index("files_by_updated_at", "updated_at", "id"),
     Index("files_by_size", "size", "id"),
     Index("files_by_filename", "filename", "id"),
+    Index("files_by_deleted_at", "deleted_at", "id"),
 )
 file_tags = Table(
     "file_tags",
@@ -31,4 +35,11 @@ file_tags = Table(
     Column("name", BYTEWISE, primary_key=True),
     Column("value", BYTEWISE, primary_key=True),
     Index("file_tags_by_value", "name", "value", "file_id"),
+)
+file_usage = Table(  # one row: what all files take, kept by each write so that no upload has to count them
+    "file_usage",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("files", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
 )
