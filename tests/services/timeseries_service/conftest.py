@@ -55,3 +55,11 @@ async def service(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     settings = TimeseriesSettings(_env_file=None, data_dir=tmp_path, log_level="ERROR", **changes)
     async with client(build(settings)[0]) as http:
         yield Service(http)
+
+
+@pytest.fixture
+async def embedded(tmp_path: Path) -> AsyncIterator[Service]:
+    """The service on the embedded store, for what no store has a part in."""
+    settings = TimeseriesSettings(_env_file=None, data_dir=tmp_path, log_level="ERROR")
+    async with client(build(settings)[0]) as http:
+        yield Service(http)

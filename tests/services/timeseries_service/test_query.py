@@ -68,6 +68,65 @@ async def test_no_sample_on_an_edge_is_lost_or_counted_twice(service: Service, m
     assert (sum(counts), sum(sums)) == (13, 78)
 
 
+HOUR = time.time_ns() // (3600 * SECOND) * 3600 * SECOND - 3600 * SECOND
+
+
+def minute(number: int) -> str:
+    return timestamps.render(HOUR + number * 60 * SECOND)
+
+
+@pytest.mark.parametrize("minutes", [1, 2, 3, 4, 5, 6, 13])
+async def test_the_growth_of_a_counter_is_the_same_in_buckets_of_any_length(service: Service, minutes: int) -> None:
+    await service.write(*[point(number, timestamp=minute(number)) for number in range(13)])
+    window = {"start": minute(0), "end": minute(13), "every": f"{minutes}m"}
+    grown = await service.values(aggregate="increase", **window)
+    assert (sum(grown), min(grown) >= 0) == (12, True)
+    rates = await service.values(aggregate="rate", **window)
+    assert rates == pytest.approx([value / (60 * minutes) for value in grown])
+
+
+async def test_a_counter_that_begins_anew_grows_on_and_the_sample_before_the_range_counts(service: Service) -> None:
+    for name, numbers in (("a", (100, 110, 120, 130)), ("b", (1000, 1010, 5, 15))):
+        await service.write(*[point(n, timestamp=minute(at), tags={"i": name}) for at, n in enumerate(numbers)])
+    window = {"end": minute(4), "aggregate": "increase"}
+    assert await service.values(start=minute(0), every="1h", group_by=[], **window) == [55]
+    assert await service.values(start=minute(0), every="1m", group_by=[], **window) == [0, 20, 15, 20]
+    assert await service.values(start=minute(2), every="1m", group_by=[], **window) == [15, 20]
+    assert await service.values(start=minute(2), every="1m", group_by=[], lookback="1s", **window) == [0, 20]
+
+
+async def test_percentiles_lie_between_the_samples_in_proportion(service: Service) -> None:
+    await few_samples(service)
+    window = {"start": at(0), "end": at(240), "every": "60s", "aggregate": "percentile"}
+    assert await service.values(percentile=95, **window) == [pytest.approx(19.05), 5, None, 9]
+    assert await service.values(percentile=0, **window) == [1, 5, None, 9]
+    assert await service.values(percentile=100, **window) == [20, 5, None, 9]
+    assert await service.values(start=at(0), end=at(240), every="60s", aggregate="first") == [1, 5, None, 9]
+
+
+async def test_changes_averages_and_the_largest_series(service: Service) -> None:
+    for host, numbers in (("a", (1, 2, 4)), ("b", (10, 10, 40)), ("c", (5, 5, 5))):
+        await service.write(*[point(n, timestamp=at(60 * i), tags={"host": host}) for i, n in enumerate(numbers)])
+    window = {"start": at(0), "end": at(180), "every": "1m", "aggregate": "max"}
+    one = window | {"tags": {"host": "b"}}
+    assert await service.values(transform="derivative", **one) == [None, 0, 0.5]
+    assert await service.values(transform="moving_average", window=2, **one) == [10, 10, 25]
+
+    async def hosts(**query: Any) -> list[str]:
+        return [each["tags"]["host"] for each in (await service.answer(**window | query))["series"]]
+
+    assert await hosts(top=2) == ["b", "c"]
+    assert await hosts(top=1, top_by="min") == ["b"]
+    assert await hosts(filters=[{"tag": "host", "operator": "=~", "value": "a|b"}]) == ["a", "b"]
+    assert await hosts(filters=[{"tag": "host", "operator": "!~", "value": "a|/"}]) == ["b", "c"]
+    assert await hosts(filters=[{"tag": "host", "value": ["a", "c"]}]) == ["a", "c"]
+    assert await hosts(filters=[{"tag": "host", "operator": "!=", "value": "a"}]) == ["b", "c"]
+    assert await hosts(filters=[{"tag": "zone", "value": ""}]) == ["a", "b", "c"]
+    assert await hosts(filters=[{"tag": "zone", "operator": "!=", "value": "x"}]) == ["a", "b", "c"]
+    assert await hosts(filters=[{"tag": "zone", "operator": "!=", "value": ""}]) == []
+    assert await hosts(filters=[{"tag": "host", "operator": "=~", "value": 'a/|b"[)] or true'}]) == []
+
+
 async def test_buckets_start_at_whole_multiples_and_hold_the_range_alone(service: Service) -> None:
     await service.write(*[point(1, timestamp=at(seconds)) for seconds in (0, 30, 60, 90)])
     answer = await service.answer(start=at(30), end=at(90), aggregate="count", every="1m")
@@ -132,6 +191,12 @@ async def test_a_sum_beyond_what_json_can_say_is_null(service: Service) -> None:
         {"start": "2026-01-02T00:00:00Z", "end": "2026-01-01T00:00:00Z"},
         {"fill": "magic"},
         {"limit": 0},
+        {"aggregate": "percentile", "every": "1m"},
+        {"aggregate": "percentile", "every": "1m", "percentile": 101},
+        {"aggregate": "mean", "every": "1m", "transform": "moving_average"},
+        {"top": 3},
+        {"aggregate": "mean", "every": "1ms", "start": "2026-01-01T00:00:00Z", "end": "2026-01-01T00:00:01Z"},
+        {"filters": [{"tag": "a", "operator": "=~", "value": "("}]},
         {"unknown": 1},
         {"measurement": ""},
     ],

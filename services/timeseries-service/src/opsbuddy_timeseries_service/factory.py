@@ -13,9 +13,10 @@ from opsbuddy_core.sqlite import SqliteStore
 from opsbuddy_core.web.app import create_app
 from opsbuddy_timeseries_service.embedded.schema import MIGRATIONS
 from opsbuddy_timeseries_service.embedded.store import SqlitePoints
-from opsbuddy_timeseries_service.handlers import read, remote_write, write
+from opsbuddy_timeseries_service.handlers import prometheus, read, remote_write, write
 from opsbuddy_timeseries_service.influx.store import InfluxPoints
 from opsbuddy_timeseries_service.retention import keep
+from opsbuddy_timeseries_service.service.prometheus import PrometheusReading
 from opsbuddy_timeseries_service.service.series import SeriesReading
 from opsbuddy_timeseries_service.service.writing import Writing
 from opsbuddy_timeseries_service.settings import TimeseriesSettings
@@ -51,6 +52,7 @@ def build(settings: TimeseriesSettings) -> tuple[FastAPI, Health]:
             write.router(writing, settings.max_body_bytes),
             remote_write.router(writing, settings.max_body_bytes),
             read.router(SeriesReading(store)),
+            prometheus.router(PrometheusReading(store)),
         ],
         lifespan=lifespan,
         status=status,
