@@ -11,6 +11,7 @@ FAST := not contract and not influxdb and not postgres and not browser and not e
 
 # Folders of fast tests in memory where the machine has a file system there: databases wait for the disk with each commit.
 MEMORY := $(if $(wildcard /dev/shm/.),PYTEST_DEBUG_TEMPROOT=/dev/shm)
+EXAMPLES := quick
 unexport PYTHONDONTWRITEBYTECODE  # without its cache Python compiles every test anew, in every worker
 
 ##@ Run
@@ -29,7 +30,7 @@ check: $(INSTALLED) ## What a developer runs all day, under a minute: lint, type
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo 2>&1 | tail -n 3
 	@$(BIN)/python -m tests.generated check
-	@$(MEMORY) $(BIN)/pytest -q -n auto --dist worksteal -m "$(FAST)" --ignore tests/contract --ignore tests/e2e
+	@$(MEMORY) $(BIN)/pytest -q -n auto --dist worksteal -m "$(FAST)" --hypothesis-profile $(EXAMPLES) --ignore tests/contract --ignore tests/e2e
 test: $(INSTALLED) ## Every test; installs what it needs and says what it does
 	@tests/run.sh
 bench: $(INSTALLED) ## What it costs, each time beside a baseline; the figures in tests/.artifacts/bench.json

@@ -1,4 +1,7 @@
 import pytest
+from hypothesis import settings
+
+settings.register_profile("quick", max_examples=20)  # of make check; make test takes as many as is usual
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,7 +7,7 @@ stage() { printf '\n== %s (%d s so far)\n' "$1" "$SECONDS"; }
 pytest() { .venv/bin/pytest -q "$@"; }
 
 stage "lint, types, import contracts, generated files, fast tests and how much of the pure layers they reach"
-PYTEST_ADDOPTS=--cov make --no-print-directory check
+PYTEST_ADDOPTS=--cov make --no-print-directory check EXAMPLES=default
 stage "our programs as processes"
 pytest -n 2 --dist worksteal -m "process and not influxdb and not postgres"
 

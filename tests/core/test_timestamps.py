@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from opsbuddy_core import documents, timestamps
@@ -58,7 +58,6 @@ def test_one_odd_character_spoils_itself_alone() -> None:
     }
 
 
-@settings(max_examples=50)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(),

@@ -93,7 +93,7 @@ class AnyOrder(RuleBasedStateMachine):
                 self.schedule.done(taken[0], self.now)
 
 
-AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+AnyOrder.TestCase.settings = settings(stateful_step_count=30, deadline=None)
 test_any_order_of_events = AnyOrder.TestCase
 
 

@@ -137,7 +137,7 @@ SERVICES = st.builds(
 GROUPS = st.lists(SERVICES, max_size=4, unique_by=lambda service: service["metadata"]["name"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(GROUPS, GROUPS, st.sets(st.sampled_from("abcde")))
 def test_the_bytes_do_not_depend_on_the_order_of_the_resources(before, services, ready):
     previous, _ = table(before, set("abcde"), None)
@@ -148,7 +148,7 @@ def test_the_bytes_do_not_depend_on_the_order_of_the_resources(before, services,
     assert len(answers) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(GROUPS, st.sets(st.sampled_from("abcde")))
 def test_a_table_is_read_back_as_it_was_written_and_built_again_the_same(services, ready):
     built, conflicts = table(services, ready, None)

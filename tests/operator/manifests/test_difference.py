@@ -12,13 +12,13 @@ def manifest(spec):
     return stamped({"kind": "X", "metadata": {"name": "x", "labels": {"a": "1"}}, "spec": spec})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(MANIFESTS)
 def test_what_was_just_applied_is_not_applied_again(spec):
     assert not needs_apply(manifest(spec), manifest(spec))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(MANIFESTS, MANIFESTS)
 def test_what_others_add_is_left_alone(added, spec):
     live = {**manifest(spec), "spec": merge(added, spec), "status": {"x": 1}}

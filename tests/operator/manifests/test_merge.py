@@ -5,27 +5,27 @@ from opsbuddy_operator.manifests.merge import merge
 from tests.operator.manifests.json_values import ANYTHING, MANIFESTS
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(MANIFESTS, MANIFESTS)
 def test_what_lies_over_wins_everywhere(under, over):
     assert holds(over, merge(under, over))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(MANIFESTS, MANIFESTS)
 def test_merging_again_changes_nothing(under, over):
     once = merge(under, over)
     assert merge(once, over) == once
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(MANIFESTS)
 def test_nothing_below_or_above_leaves_it_as_it_is(manifest):
     assert merge({}, manifest) == manifest
     assert merge(manifest, {}) == manifest
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(ANYTHING, MANIFESTS)
 def test_any_shape_below_is_put_up_with(under, over):
     assert holds(over, merge(under, over))
