@@ -164,7 +164,11 @@ async def test_all_files_together_have_a_limit(settings: FileSettings) -> None:
         assert sorted(answer.status_code for answer in answers) == [201] * 2 + [507] * 3
         assert len(service.kept) == 3
         assert (await http.get("/status")).json()["usage"] == {
-            "files": 3, "bytes": 1000, "trash_files": 0, "trash_bytes": 0, "limit_bytes": 1000
+            "files": 3,
+            "bytes": 1000,
+            "trash_files": 0,
+            "trash_bytes": 0,
+            "limit_bytes": 1000,
         }
         await http.delete(f"/files/{record['id']}")
         assert (await http.put("/files/c", content=b"x")).status_code == 507
