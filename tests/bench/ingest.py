@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from opsbuddy_analytics_service.embedded import SqliteJournal
 from opsbuddy_analytics_service.intake import from_json
-from opsbuddy_analytics_service.models import LogEntry
+from opsbuddy_analytics_service.models import NewLog
 from opsbuddy_analytics_service.service import Analytics
 from tests.bench.figures import Figure, figure
 from tests.bench.journal import journal
@@ -41,10 +41,10 @@ def _ours(loop: asyncio.Runner, kept: SqliteJournal) -> dict[str, Callable[[], f
         result = await service.ingest(from_json(body))
         assert result.accepted == BATCH
 
-    async def singles(entries: list[LogEntry]) -> None:
+    async def singles(entries: list[NewLog]) -> None:
         await asyncio.gather(*(kept.append([entry]) for entry in entries))
 
-    def entries(number: int) -> list[LogEntry]:
+    def entries(number: int) -> list[NewLog]:
         return from_json(json.dumps(items(number)).encode()).entries
 
     def whole() -> float:

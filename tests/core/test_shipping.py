@@ -15,11 +15,18 @@ class Analytics:
     def __init__(self) -> None:
         self.status = 200
         self.batches: list[list[dict[str, Any]]] = []
+        self.keys: list[str] = []
+        self.lost_answers = 0
         self.url = ""
 
     async def take(self, request: web.Request) -> web.Response:
-        if self.status == 200:
+        key = request.headers["idempotency-key"]
+        if self.status == 200 and key not in self.keys:
+            self.keys.append(key)
             self.batches.append(orjson.loads(await request.read())["logs"])
+        if self.lost_answers:
+            self.lost_answers -= 1
+            request.transport.abort()
         return web.json_response({}, status=self.status)
 
     @property
@@ -69,6 +76,18 @@ async def test_an_outage_loses_nothing_and_doubles_nothing(analytics: Analytics)
     await asyncio.sleep(0)
     analytics.status = 200
     await eventually(lambda: _is(analytics.numbers, list(range(10))))
+    await shipper.stop()
+
+
+async def test_a_batch_whose_answer_was_lost_is_the_same_batch_again(analytics: Analytics) -> None:
+    analytics.lost_answers = 2
+    shipper = LogShipper(analytics.url)
+    await shipper.start()
+    shipper.offer({"n": 0})
+    await eventually(lambda: _is(analytics.numbers, [0]))
+    for n in range(1, 5):
+        shipper.offer({"n": n})
+    await eventually(lambda: _is(analytics.numbers, list(range(5))))
     await shipper.stop()
 
 

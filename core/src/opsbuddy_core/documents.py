@@ -8,12 +8,19 @@ import orjson
 
 from opsbuddy_core.errors import MalformedError
 
+BOM = b"\xef\xbb\xbf"
+
+
+class TooDeepError(ValueError):
+    """A document is nested too deep."""
+
 
 def loads(raw: bytes) -> Any:
     """Return the document. Bytes that are no UTF-8 and halves of surrogate pairs become U+FFFD.
 
-    NaN and infinity are read, for the fields' own checks to refuse.
+    NaN and infinity are read, for the fields' own checks to refuse. A byte order mark is no part of the document.
     """
+    raw = raw.removeprefix(BOM)
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as strict:
@@ -37,7 +44,7 @@ def plain(value: Any) -> Any:
 
 
 def check(value: Any, depth: int) -> None:
-    """Raise a ValueError if a document is nested deeper than `depth` or has a number that JSON cannot say."""
+    """Raise TooDeepError if a document is nested deeper than `depth`, ValueError if it has a number that JSON cannot say."""
     level = [value]
     for _ in range(depth + 1):
         below: list[Any] = []
@@ -51,7 +58,7 @@ def check(value: Any, depth: int) -> None:
         if not below:
             return
         level = below
-    raise ValueError(f"is nested deeper than {depth} levels")
+    raise TooDeepError(f"is nested deeper than {depth} levels")
 
 
 def _mended(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import secrets
 from collections import deque
 from http import HTTPStatus
 from typing import Any
@@ -26,6 +27,7 @@ class LogShipper:
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/") + "/logs"
         self._queue: deque[dict[str, Any]] = deque()
+        self._sending: tuple[str, list[dict[str, Any]]] | None = None  # a batch whose answer was lost may be stored
         self._task: asyncio.Task[None] | None = None
 
     def offer(self, record: dict[str, Any]) -> None:
@@ -42,14 +44,14 @@ class LogShipper:
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._queue:
+        if self._queue or self._sending:
             try:
                 async with asyncio.timeout(FLUSH_LIMIT), self._session() as session:
-                    while self._queue and await self._ship(session):
+                    while (self._queue or self._sending) and await self._ship(session):
                         pass
             except TimeoutError:
                 pass
-        DROPPED.labels("shutdown").inc(len(self._queue))
+        DROPPED.labels("shutdown").inc(len(self._queue) + (len(self._sending[1]) if self._sending else 0))
 
     @staticmethod
     def _session() -> aiohttp.ClientSession:
@@ -61,30 +63,38 @@ class LogShipper:
             while True:
                 await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
                 delivered = True
-                while self._queue and delivered:
+                while (self._queue or self._sending) and delivered:
                     delivered = await self._ship(session)
                 pause = INTERVAL if delivered else min(pause * 2, LONGEST_PAUSE)
 
     async def _ship(self, session: aiohttp.ClientSession) -> bool:
-        """Send one batch; True when it left the queue, delivered or refused for good."""
-        batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+        """Send one batch; True when it is over with it, delivered or refused for good.
+
+        A batch that is sent again is the same batch with the same key: what was stored although its answer was lost is not stored twice.
+        """
+        if self._sending is None:
+            batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+            self._sending = (secrets.token_hex(16), batch)
+        key, batch = self._sending
         try:
             body = orjson.dumps({"logs": batch}, default=str, option=orjson.OPT_NON_STR_KEYS)
-            headers = {"content-type": "application/json"}
+            headers = {"content-type": "application/json", "idempotency-key": key}
             async with session.post(self._url, data=body, headers=headers) as answer:
-                await answer.read()
+                content = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError):
-            return self._put_back(batch)
+            return False
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return self._put_back(batch)
-        if answer.status >= HTTPStatus.BAD_REQUEST:
-            DROPPED.labels("refused").inc(len(batch))
-        else:
-            SHIPPED.inc(len(batch))
+            return False
+        refused = len(batch) if answer.status >= HTTPStatus.BAD_REQUEST else _rejected(content)
+        DROPPED.labels("refused").inc(refused)
+        SHIPPED.inc(len(batch) - refused)
+        self._sending = None
         return True
 
-    def _put_back(self, batch: list[dict[str, Any]]) -> bool:
-        room = QUEUE_LIMIT - len(self._queue)
-        DROPPED.labels("queue_full").inc(max(0, len(batch) - room))
-        self._queue.extendleft(reversed(batch[-room:] if room else []))
-        return False
+
+def _rejected(answer: bytes) -> int:
+    """Return how many logs of a batch were refused, of which the others were stored."""
+    try:
+        return int(orjson.loads(answer).get("rejected", 0))
+    except (ValueError, TypeError, AttributeError):
+        return 0

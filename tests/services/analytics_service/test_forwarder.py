@@ -4,6 +4,7 @@ import pytest
 
 from opsbuddy_analytics_service.forwarder import Forwarder
 from opsbuddy_analytics_service.models import StoredLog
+from opsbuddy_analytics_service.storage import Waiting
 from opsbuddy_core.errors import UnavailableError
 
 
@@ -18,8 +19,8 @@ class Source:
         self.logs = {time: log(time) for time in times}
         self.start, self.refused = horizon, []
 
-    async def waiting(self, limit: int) -> list[StoredLog]:
-        return [self.logs[time] for time in sorted(self.logs)][:limit]
+    async def waiting(self, limit: int) -> Waiting:
+        return Waiting([self.logs[time] for time in sorted(self.logs)][:limit], len(self.logs))
 
     async def horizon(self) -> int:
         return self.start
@@ -28,7 +29,7 @@ class Source:
         for time in times:
             self.logs[time + 100] = replace(self.logs.pop(time), time=time + 100)
 
-    async def settle(self, forwarded: list[int], refused: list[tuple[int, str]]) -> None:
+    async def settle(self, _upto: int, forwarded: list[int], refused: list[tuple[int, str]]) -> None:
         self.refused += refused
         for time in [*forwarded, *(time for time, _ in refused)]:
             del self.logs[time]
@@ -89,5 +90,5 @@ async def test_a_latecomer_moves_aside_for_another_log_but_not_for_itself() -> N
     source, target = Source(1, 2, horizon=10), Target()
     target.points = {1: replace(log(1), event_id="another"), 2: log(2)}
     forwarder = Forwarder(source, target)
-    assert [await forwarder.once(), await forwarder.once()] == [1, 1]
+    assert [await forwarder.once(), await forwarder.once()] == [2, 0]
     assert {time: each.event_id for time, each in target.points.items()} == {1: "another", 2: "e2", 101: "e1"}

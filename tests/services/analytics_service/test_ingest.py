@@ -27,7 +27,10 @@ async def test_a_batch_comes_in_three_shapes(embedded: Service, shape: str) -> N
     }
     body, media = bodies[shape]
     answer = await embedded.http.post("/logs", content=body.encode(), headers={"content-type": media})
-    assert (answer.status_code, answer.json()) == (200, {"accepted": 2, "rejected": 0, "duplicates": 0, "errors": []})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"accepted": 2, "rejected": 0, "duplicates": 0, "errors": [], "dry_run": False},
+    )
     assert sorted(await embedded.find()) == ["a", "b"]
 
 
@@ -50,7 +53,7 @@ async def test_valid_logs_of_a_batch_are_stored_and_invalid_ones_named(embedded:
         "logger",
         "service",
     }
-    assert [each["code"] for each in body["errors"] if each["index"] == 3] == ["extra_forbidden"]
+    assert [each["code"] for each in body["errors"] if each["index"] == 3] == ["unknown_field"]
     assert sorted(await embedded.find()) == ["also good", "good"]
 
 
@@ -105,7 +108,6 @@ async def test_a_body_may_be_gzip_and_no_bomb(embedded: Service, content: bytes,
         ("logger", ""),
         ("data", [1]),
         ("data", {"a": "x" * 65_536}),
-        ("data", {"n": 2**70}),
         ("event_id", "x" * 257),
         ("timestamp", True),
         ("timestamp", None),
@@ -136,7 +138,7 @@ async def test_one_odd_character_takes_no_neighbour_down(service: Service) -> No
     answer = await service.http.post(
         "/logs", content=b"\n".join(lines), headers={"content-type": "application/x-ndjson"}
     )
-    assert answer.json() == {"accepted": 5, "rejected": 0, "duplicates": 0, "errors": []}
+    assert answer.json() == {"accepted": 5, "rejected": 0, "duplicates": 0, "errors": [], "dry_run": False}
     body = b'{"logs": [' + b",".join([lines[0], *lines[2:]]) + b"]}"
     answer = await service.http.post("/logs", content=body, headers={"content-type": "application/json"})
     assert answer.json()["accepted"] == 4

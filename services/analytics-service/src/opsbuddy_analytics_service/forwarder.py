@@ -6,25 +6,27 @@ from typing import Protocol
 
 from opsbuddy_analytics_service.metrics import DEAD, FORWARD_FAILURES, FORWARDED
 from opsbuddy_analytics_service.models import StoredLog
-from opsbuddy_core.errors import OpsBuddyError
+from opsbuddy_analytics_service.storage import Waiting
+from opsbuddy_core.errors import OpsBuddyError, UnavailableError
 from opsbuddy_core.logs import get_logger
 
 BATCH = 5000
 IDLE = 1.0
 LONGEST_PAUSE = 30.0
+MOVES = 10
 log = get_logger("forwarder")
 
 
 class Source(Protocol):
     """Where logs wait."""
 
-    async def waiting(self, limit: int) -> list[StoredLog]: ...
+    async def waiting(self, limit: int) -> Waiting: ...
 
     async def horizon(self) -> int: ...
 
     async def move(self, times: list[int]) -> None: ...
 
-    async def settle(self, forwarded: list[int], refused: list[tuple[int, str]]) -> None: ...
+    async def settle(self, upto: int, forwarded: list[int], refused: list[tuple[int, str]]) -> None: ...
 
 
 class Target(Protocol):
@@ -60,12 +62,13 @@ class Forwarder:
 
     async def once(self) -> int:
         """Forward one batch; returns how many logs it had."""
-        logs = await self._clear(await self._source.waiting(BATCH))
+        batch = await self._clear()
+        logs = batch.logs
         if not logs:
             return 0
         refused = await self._target.write(logs)
         dead = {time for time, _ in refused}
-        await self._source.settle([each.time for each in logs if each.time not in dead], refused)
+        await self._source.settle(batch.upto, [each.time for each in logs if each.time not in dead], refused)
         FORWARDED.inc(len(logs) - len(dead))
         DEAD.inc(len(dead))
         for _, reason in refused[:1]:
@@ -77,12 +80,19 @@ class Forwarder:
             )
         return len(logs)
 
-    async def _clear(self, logs: list[StoredLog]) -> list[StoredLog]:
-        """Leave out latecomers whose time another log has in the archive: the journal, which gave them that time, does not hold it any more."""
-        horizon = await self._source.horizon()
-        if taken := await self._target.taken([each for each in logs if each.time < horizon]):
+    async def _clear(self) -> Waiting:
+        """Return what waits, once no latecomer has the time of another log in the archive.
+
+        The journal, which gave it that time, does not hold the other log any more.
+        """
+        for _ in range(MOVES):
+            batch = await self._source.waiting(BATCH)
+            horizon = await self._source.horizon()
+            taken = await self._target.taken([each for each in batch.logs if each.time < horizon])
+            if not taken:
+                return batch
             await self._source.move(sorted(taken))
-        return [each for each in logs if each.time not in taken]
+        raise UnavailableError("No free time was found for logs that came late.", retry_after=1)
 
     def _failed(self, error: OpsBuddyError) -> None:
         FORWARD_FAILURES.inc()

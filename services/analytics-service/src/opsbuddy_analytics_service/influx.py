@@ -1,13 +1,16 @@
 """The archive: logs in InfluxDB. Tags are service and level alone; everything else is a field, because every new value of a tag is a series to keep."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from opsbuddy_analytics_service.models import Selection, StoredLog
+from opsbuddy_analytics_service.storage import Tally
 from opsbuddy_core import timestamps
+from opsbuddy_core.errors import DeadlineError
 from opsbuddy_core.flux import Flux
 from opsbuddy_core.influx import Influx, key, string
 
@@ -15,6 +18,7 @@ MEASUREMENT = "logs"
 TEXTS = ("logger", "message", "operation", "data", "request_id", "trace_id", "event_id")
 FIRST_STEP = 900 * timestamps.SECOND
 WIDER = 8
+MOST_COUNTED = 50_000
 GAP = 60 * timestamps.SECOND
 
 
@@ -56,6 +60,28 @@ class InfluxArchive:
             if len(found) >= limit:
                 break
         return found
+
+    async def histogram(self, selection: Selection, width: int) -> Tally:
+        found = Counter(
+            (timestamps.instant(row["_time"]) // width, row["level"]) for row in await self._counted(selection, [])
+        )
+        return [(*key, logs) for key, logs in found.items()]
+
+    async def facets(self, selection: Selection, fields: Sequence[str], limit: int) -> Tally:
+        rows = await self._counted(selection, fields)
+        found: Tally = []
+        for field in fields:
+            values = Counter(row[field] for row in rows if row.get(field))
+            found += [(field, value, logs) for value, logs in values.most_common(limit)]
+        return found
+
+    async def _counted(self, selection: Selection, fields: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the rows to count. Raises DeadlineError when there are more than can be counted in time."""
+        flux = _flux(self._influx.bucket, selection, MOST_COUNTED + 1).keep("_time", "level", *fields)
+        rows = await self._influx.query(flux)
+        if len(rows) > MOST_COUNTED:
+            raise DeadlineError(f"InfluxDB has more than {MOST_COUNTED} of these logs; ask for a shorter range.")
+        return rows
 
 
 def line(log: StoredLog) -> str:

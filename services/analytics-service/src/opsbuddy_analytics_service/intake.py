@@ -1,41 +1,57 @@
-"""From the bytes of a request to logs: each item is judged on its own."""
+"""From the bytes of a request to logs: each item is judged on its own.
 
-from collections.abc import Sequence
+`LogEntry` is the judge. What nearly every log looks like is recognised without it, because it would take most of the time that a log costs;
+whatever is not recognised goes to the judge, so that there is one verdict.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from opsbuddy_analytics_service.models import MAX_ITEMS, EntryError, LogEntry
-from opsbuddy_core import documents
+from opsbuddy_analytics_service import reasons
+from opsbuddy_analytics_service.models import (
+    LEVELS,
+    MAX_ITEMS,
+    MAX_MESSAGE,
+    EntryError,
+    LogEntry,
+    NewLog,
+)
+from opsbuddy_analytics_service.models.entries import DataError, document
+from opsbuddy_core import documents, timestamps
 from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, TooLargeError
 
-WORDS = {"extra_forbidden": "is no field of a log; put it into data", "missing": "is missing"}
+WORDS = {"unknown_field": "is no field of a log; put it into data", "missing": "is missing"}
+LABEL, NAME = 256, 128
+KNOWN_LEVELS = frozenset(LEVELS)
+OPTIONAL = ("operation", "request_id", "trace_id", "event_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What a body held: valid logs with their positions, and what was wrong with the others."""
+    """What a body held: valid logs, and what was wrong with the others."""
 
-    entries: list[LogEntry]
-    positions: list[int]
+    entries: list[NewLog]
     rejections: list[EntryError]
+    body: bytes = b""
 
 
-def from_json(raw: bytes, key: str | None = None) -> Intake:
-    """Read `{"logs": [...]}` or a bare list. With `key`, a log without event_id gets one of the key and its position."""
-    document = documents.loads(raw)
-    items = document.get("logs") if isinstance(document, dict) else document
+def from_json(raw: bytes) -> Intake:
+    """Read `{"logs": [...]}` or a bare list."""
+    parsed = documents.loads(raw)
+    items = parsed.get("logs") if isinstance(parsed, dict) else parsed
     if not isinstance(items, list):
         raise InvalidRequestError(
             'Expected {"logs": [...]} or a list of logs. A single log goes to /logs/single.',
-            errors=[FieldError("logs", "is no list", "list_type")],
+            errors=[FieldError("logs", "is no list", "not_a_list")],
         )
     _count(len(items))
-    return _judge(list(enumerate(items)), [], key)
+    return _judge(list(enumerate(items)), [], raw)
 
 
-def from_lines(raw: bytes, key: str | None = None) -> Intake:
+def from_lines(raw: bytes) -> Intake:
     """Read one JSON object a line; blank lines do not count."""
     lines = [line for line in raw.split(b"\n") if line.strip()]
     _count(len(lines))
@@ -44,9 +60,32 @@ def from_lines(raw: bytes, key: str | None = None) -> Intake:
     for index, line in enumerate(lines):
         try:
             items.append((index, documents.loads(line)))
-        except MalformedError as error:
-            rejections.append(EntryError("line", error.detail, "json_invalid", index))
-    return _judge(items, rejections, key)
+        except MalformedError:
+            rejections.append(EntryError("line", "is no JSON", "not_json", index))
+    return _judge(items, rejections, raw)
+
+
+def from_single(raw: bytes) -> NewLog:
+    """Read one log. Raises InvalidRequestError that names each field."""
+    verdict = judge(documents.loads(raw), 0)
+    if isinstance(verdict, NewLog):
+        return verdict
+    names = ", ".join(dict.fromkeys(each.field for each in verdict))
+    raise InvalidRequestError(
+        f"The log cannot be stored because of {names}. See errors for the reasons.",
+        errors=[FieldError(each.field, each.reason, each.code) for each in verdict],
+    )
+
+
+def judge(item: Any, index: int = 0) -> NewLog | list[EntryError]:
+    """Return the log that an item is, or all that is wrong with it."""
+    if (log := _plain(item)) is not None:
+        return log
+    try:
+        entry = LogEntry.model_validate(item)
+    except ValidationError as error:
+        return [_reason(index, each) for each in error.errors(include_url=False, include_input=False)]
+    return NewLog(*(getattr(entry, name) for name in NewLog._fields))
 
 
 def _count(items: int) -> None:
@@ -54,32 +93,71 @@ def _count(items: int) -> None:
         raise TooLargeError(
             f"There are {items} logs in one request; at most {MAX_ITEMS} are taken. Send several requests.",
             limit=MAX_ITEMS,
+            code="too_many_logs",
         )
 
 
-def _judge(items: Sequence[tuple[int, Any]], rejections: list[EntryError], key: str | None) -> Intake:
-    intake = Intake([], [], rejections)
+def _judge(items: Sequence[tuple[int, Any]], rejections: list[EntryError], raw: bytes) -> Intake:
+    entries: list[NewLog] = []
     for index, item in items:
-        try:
-            entry = LogEntry.model_validate(item)
-        except ValidationError as error:
-            intake.rejections.extend(_reasons(index, error))
-            continue
-        if key and entry.event_id is None:
-            entry = entry.model_copy(update={"event_id": f"{key}:{index}"})
-        intake.entries.append(entry)
-        intake.positions.append(index)
-    intake.rejections.sort(key=lambda each: each.index)
-    return intake
+        verdict = judge(item, index)
+        if isinstance(verdict, NewLog):
+            entries.append(verdict)
+        else:
+            rejections.extend(verdict)
+    rejections.sort(key=lambda each: each.index)
+    return Intake(entries, rejections, raw)
 
 
-def _reasons(index: int, error: ValidationError) -> list[EntryError]:
-    return [
-        EntryError(
-            ".".join(map(str, each["loc"])) or "log",
-            WORDS.get(each["type"], each["msg"].removeprefix("Value error, ")),
-            each["type"],
-            index,
+def _plain(item: Any) -> NewLog | None:  # noqa: C901, PLR0911 - each log goes through it: calls would cost more than they explain
+    """Return the log if each field is plainly right, None for the judge to look at it."""
+    if type(item) is not dict:
+        return None
+    get: Callable[[str], Any] = item.get
+    stamp, level, logger, message, service = (
+        get("timestamp"),
+        get("level"),
+        get("logger"),
+        get("message"),
+        get("service"),
+    )
+    if level not in KNOWN_LEVELS if type(level) is str else True:
+        return None
+    if not (_label(logger, LABEL) and _label(service, NAME)) or "\\" in service:
+        return None
+    if type(message) is not str or len(message) > MAX_MESSAGE or "\x00" in message or type(stamp) is not str:
+        return None
+    found, rest = 5, []
+    for name in OPTIONAL:
+        value = get(name)
+        if value is None:
+            found += name in item
+        elif _label(value, LABEL) and not value.isspace():
+            found += 1
+        else:
+            return None
+        rest.append(value)
+    data = get("data")
+    if "data" in item:
+        found += 1
+    if found != len(item) or (data is not None and type(data) is not dict):
+        return None
+    try:
+        kept = document(data) if data else None
+        return NewLog(
+            timestamps.parse(stamp), level, logger, message, service, rest[0], kept, rest[1], rest[2], rest[3]
         )
-        for each in error.errors(include_url=False, include_input=False)
-    ]
+    except (DataError, timestamps.TimestampError):
+        return None
+
+
+def _label(value: Any, longest: int) -> bool:
+    return type(value) is str and 0 < len(value) <= longest and value.isprintable()
+
+
+def _reason(index: int, error: Any) -> EntryError:
+    code = reasons.code(error["type"])
+    reason = WORDS.get(code, error["msg"].removeprefix("Value error, "))
+    if code == "not_an_object":
+        reason = "is no JSON object"
+    return EntryError(".".join(map(str, error["loc"])) or "log", reason, code, index)

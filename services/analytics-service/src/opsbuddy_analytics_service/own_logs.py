@@ -8,10 +8,9 @@ import random
 from collections import deque
 from typing import Any
 
-from pydantic import ValidationError
-
+from opsbuddy_analytics_service.intake import judge
 from opsbuddy_analytics_service.metrics import OWN_DROPPED
-from opsbuddy_analytics_service.models import LogEntry
+from opsbuddy_analytics_service.models import NewLog
 from opsbuddy_analytics_service.storage import Journal
 from opsbuddy_core import documents
 from opsbuddy_core.errors import OpsBuddyError
@@ -60,12 +59,12 @@ class OwnLogs:
         return True
 
 
-def _entry(record: dict[str, Any]) -> LogEntry | None:
-    try:
-        return LogEntry.model_validate(record | {"data": documents.plain(record.get("data"))})
-    except (ValidationError, ValueError):
-        OWN_DROPPED.inc()
-        return None
+def _entry(record: dict[str, Any]) -> NewLog | None:
+    verdict = judge(record | {"data": documents.plain(record.get("data"))})
+    if isinstance(verdict, NewLog):
+        return verdict
+    OWN_DROPPED.inc()
+    return None
 
 
 def _is_ingestion(record: dict[str, Any]) -> bool:

@@ -9,13 +9,13 @@ from opsbuddy_core import timestamps
 from opsbuddy_core.errors import OpsBuddyError
 from opsbuddy_core.logs import get_logger
 
-INTERVAL = 60.0
+INTERVAL = 10.0
 HOUR = 3600 * timestamps.SECOND
 log = get_logger("retention")
 
 
 class Retention:
-    """By age: with InfluxDB what it has and the journal need not answer for any more, without it what arrived too long ago."""
+    """By age: with InfluxDB what it has and the journal need not answer for any more, without it what arrived too long ago. By size: see `prune_oversize`."""
 
     def __init__(self, journal: SqliteJournal, settings: AnalyticsSettings) -> None:
         self._journal, self._archived = journal, settings.influxdb_host is not None
@@ -38,5 +38,7 @@ class Retention:
         now = timestamps.now()
         prune = self._journal.prune_archived if self._archived else self._journal.prune_arrived
         while await prune(now - self._keep) == PRUNED_AT_ONCE:
+            pass
+        while await self._journal.prune_oversize(archived=self._archived) == PRUNED_AT_ONCE:
             pass
         await self._journal.forget(now - self._events)

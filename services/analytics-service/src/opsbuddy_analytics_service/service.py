@@ -1,40 +1,44 @@
-"""What the analytics service decides: which items are logs, what a page holds, what the numbers of the last hours are."""
+"""What the analytics service decides: which items become logs, what a page holds, and what an answer covers."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import orjson
 
 from opsbuddy_analytics_service import cursor
 from opsbuddy_analytics_service.intake import Intake
-from opsbuddy_analytics_service.metrics import LOGS, REASONS
+from opsbuddy_analytics_service.metrics import LOGS, REJECTED
 from opsbuddy_analytics_service.models import (
-    ERRORS,
-    LEVELS,
+    FIELDS,
     Coverage,
-    Hour,
+    DeadLetter,
+    DeadLetters,
+    FacetQuery,
+    Facets,
+    FacetValue,
+    HistogramQuery,
     IngestResult,
     ItemError,
-    LogEntry,
+    LogFilter,
     LogPage,
     LogQuery,
     LogRecord,
-    Metrics,
+    NewLog,
+    Replay,
     Selection,
-    ServiceMetrics,
     SingleResult,
-    Stats,
     StoredLog,
 )
-from opsbuddy_analytics_service.storage import Archive, Counts, Journal
+from opsbuddy_analytics_service.storage import Archive, Journal, Tally
 from opsbuddy_core import timestamps
-from opsbuddy_core.errors import DeadlineError, InvalidRequestError, UnavailableError
+from opsbuddy_core.errors import DeadlineError, FieldError, InvalidRequestError, OpsBuddyError, UnavailableError
 
-MINUTE = 60 * timestamps.SECOND
-DAY_MINUTES = 24 * 60
+HOUR = 3600 * timestamps.SECOND
 FOREVER = 2**63 - 1
 SHOWN_ERRORS = 1000
+OF_STATUS = {413: "too_large", 415: "unsupported_type", 503: "journal_busy", 507: "disk_full"}
 
 
 class Analytics:
@@ -42,89 +46,133 @@ class Analytics:
 
     def __init__(self, journal: Journal, archive: Archive | None = None) -> None:
         self._journal, self._archive = journal, archive
-        self._taken = Counter[str]()
+        self.taken = Counter[str]()
 
-    async def ingest(self, intake: Intake) -> IngestResult:
-        """Store what is valid, and name what is not. Raises InvalidRequestError when nothing is valid."""
+    async def ingest(self, intake: Intake, key: str | None = None, *, dry_run: bool = False) -> IngestResult:
+        """Store what is valid, and name what is not. With a `key`, the same request again stores nothing. Raises InvalidRequestError when nothing is valid."""
         rejected = len({each.index for each in intake.rejections})
-        for code, number in Counter(each.code for each in intake.rejections).items():
-            REASONS.labels(code).inc(number)
-        if rejected and not intake.entries:
+        if not dry_run:
             self._count(rejected=rejected)
+            for code, number in Counter(each.code for each in intake.rejections).items():
+                REJECTED.labels(code).inc(number)
+        if rejected and not intake.entries:
             raise InvalidRequestError(
                 f"None of the {rejected} logs can be stored. See errors for the reasons.",
                 errors=intake.rejections[:SHOWN_ERRORS],
                 accepted=0,
                 rejected=rejected,
             )
-        kept = await self._journal.append(intake.entries) if intake.entries else []
-        duplicates = sum(each.duplicate for each in kept)
-        self._count(stored=len(kept) - duplicates, duplicates=duplicates, rejected=rejected)
+        duplicates = 0
+        if intake.entries and not dry_run:
+            kept = await self._journal.append(intake.entries, key, intake.body)
+            duplicates = sum(each.duplicate for each in kept)
+            self._count(stored=len(kept) - duplicates, duplicates=duplicates)
         errors = [ItemError(**each.as_dict()) for each in intake.rejections[:SHOWN_ERRORS]]
-        return IngestResult(accepted=len(kept), rejected=rejected, duplicates=duplicates, errors=errors)
+        return IngestResult(
+            accepted=len(intake.entries), rejected=rejected, duplicates=duplicates, errors=errors, dry_run=dry_run
+        )
 
-    async def ingest_one(self, entry: LogEntry) -> SingleResult:
+    async def ingest_one(
+        self, log: NewLog, key: str | None = None, body: bytes = b"", *, dry_run: bool = False
+    ) -> SingleResult:
         """Store one log."""
-        kept = (await self._journal.append([entry]))[0]
+        if dry_run:
+            return SingleResult(duplicate=False, event_id=log.event_id, dry_run=True)
+        kept = (await self._journal.append([log], key, body))[0]
         self._count(stored=not kept.duplicate, duplicates=kept.duplicate)
         return SingleResult(duplicate=kept.duplicate, event_id=kept.event_id)
 
+    def refused(self, error: OpsBuddyError, *, single: bool = False) -> None:
+        """Count a request that was refused as a whole."""
+        codes = [each.code for each in error.errors] if single else [refusal(error)]
+        for code in codes:
+            REJECTED.labels(code).inc()
+        if single and error.errors:
+            self._count(rejected=1)
+
     async def query(self, query: LogQuery) -> LogPage:
         """Return a page. Raises InvalidRequestError for a range or a cursor that cannot be used."""
-        if query.start is not None and query.end is not None and query.start >= query.end:
-            raise InvalidRequestError("The range is empty: start has to lie before end.", errors=[])
         selection = _selection(query)
         logs, coverage = await self._collect(selection, query.limit + 1)
         more = len(logs) > query.limit
         logs = logs[: query.limit]
         return LogPage(
-            logs=[_record(log) for log in logs],
+            logs=[record(log, query.fields or FIELDS) for log in logs],
             count=len(logs),
             next_cursor=cursor.encode(query, logs[-1].time) if more else None,
             coverage=coverage,
         )
 
-    async def metrics(self, minutes: int) -> Metrics:
-        """Return what each service logged over the last minutes, the current one included."""
-        start, end = _window(minutes)
-        counts = await self._journal.counts(start, end, minutes)
-        services = _services(counts, minutes)
-        total, errors = sum(each.total for each in services), sum(each.errors for each in services)
-        return Metrics(
-            start=timestamps.render(start),
-            end=timestamps.render(end),
-            window_minutes=minutes,
-            total=total,
-            errors=errors,
-            error_rate=_rate(errors, total),
-            per_minute=round(total / minutes, 3),
-            services=services,
-            ingestion={outcome: self._taken[outcome] for outcome in ("stored", "duplicates", "rejected")},
+    async def histogram(self, selection: Selection, width: int) -> tuple[Tally, Coverage]:
+        """Count by time and level, here and in the archive."""
+        return await self._tally(
+            selection,
+            lambda store, asked: store.histogram(asked, width),
+            covered=await self._journal.horizon(),
         )
 
-    async def stats(self) -> Stats:
-        """Return the last 24 hours to the minute, in all, by service, by level, and by hour."""
-        start, end = _window(DAY_MINUTES)
-        counts = await self._journal.counts(start, end, 60)
-        services = _services(counts, DAY_MINUTES)
-        total, errors = sum(each.total for each in services), sum(each.errors for each in services)
-        by_level = Counter[str]()
-        for _, _, level, number in counts:
-            by_level[level] += number
-        return Stats(
-            start=timestamps.render(start),
-            end=timestamps.render(end),
-            total=total,
-            errors=errors,
-            error_rate=_rate(errors, total),
-            by_level={level: by_level[level] for level in LEVELS},
-            by_service={each.service: each.total for each in services},
-            services=services,
-            hourly=_hours(counts, start),
+    async def facets(self, query: FacetQuery) -> Facets:
+        """Return the most frequent values of fields."""
+        selection = within(query, HOUR)
+        tally, coverage = await self._tally(
+            selection,
+            lambda store, asked: store.facets(asked, query.fields, query.limit * 2),
+            covered=await self._journal.horizon(),
         )
+        summed = Counter[tuple[int | str, str]]()
+        for field, value, number in tally:
+            summed[field, value] += number
+        ranked = sorted(summed.items(), key=lambda each: (-each[1], each[0][1]))
+        facets = {
+            name: [FacetValue(value=value, count=number) for (field, value), number in ranked if field == name][
+                : query.limit
+            ]
+            for name in query.fields
+        }
+        start, end = timestamps.render(selection.start), timestamps.render(selection.end)
+        return Facets(start=start, end=end, facets=facets, coverage=coverage)
+
+    async def dead_letters(self, limit: int) -> DeadLetters:
+        """Return what InfluxDB refuses for good."""
+        found, total = await self._journal.dead(limit)
+        letters = [
+            DeadLetter(
+                id=str(each.log.time),
+                reason=each.reason,
+                at=timestamps.render(each.at),
+                replayed=each.again,
+                log=record(each.log, FIELDS),
+            )
+            for each in found
+        ]
+        return DeadLetters(dead_letters=letters, total=total)
+
+    async def replay(self, ids: Sequence[str] | None) -> Replay:
+        """Let dead letters be forwarded again; all of them without `ids`."""
+        times = None if ids is None else [time for time in map(int, ids) if time <= FOREVER]
+        return Replay(replayed=await self._journal.replay(times))
+
+    async def _tally(
+        self, selection: Selection, ask: Callable[[Journal | Archive, Selection], Awaitable[Tally]], covered: int
+    ) -> tuple[Tally, Coverage]:
+        here = await ask(self._journal, selection)
+        border = timestamps.render(covered)
+        if covered <= selection.start:
+            note = "The journal of this service holds all of this range."
+            return here, _coverage(selection, ["journal"], complete=True, note=note)
+        if self._archive is None:
+            note = f"Logs before {border} were moved to InfluxDB, which is not configured any more."
+            return here, _coverage(selection, ["journal"], complete=False, note=note)
+        try:
+            there = await ask(self._archive, replace(selection, end=min(selection.end, covered)))
+        except (UnavailableError, DeadlineError) as error:
+            note = f"{error.detail} Logs before {border} that were forwarded to it are missing here."
+            return here, _coverage(selection, ["journal"], complete=False, note=note)
+        note = f"InfluxDB for logs before {border}, the journal of this service for what is newer or not forwarded yet."
+        return [*there, *here], _coverage(selection, ["journal", "influxdb"], complete=True, note=note)
 
     def _count(self, **outcomes: int) -> None:
-        self._taken.update(outcomes)
+        self.taken.update(outcomes)
         for outcome, number in outcomes.items():
             LOGS.labels(outcome).inc(number)
 
@@ -152,14 +200,44 @@ class Analytics:
         return logs, _coverage(selection, ["journal", "influxdb"], complete=True, note=note)
 
 
+def refusal(error: OpsBuddyError) -> str:
+    """Return the code of the table for a request that is refused as a whole."""
+    if error.errors:
+        return error.errors[0].code
+    named = error.extensions.get("code")
+    return str(named) if named else OF_STATUS.get(int(error.status), "malformed")
+
+
 def _selection(query: LogQuery) -> Selection:
     start = query.start if query.start is not None else timestamps.EARLIEST
     end = query.end if query.end is not None else FOREVER
+    _ordered(start, end)
     place, descending = cursor.decode(query), query.order == "desc"
     if place is not None:
         start, end = (start, min(end, place)) if descending else (max(start, place + 1), end)
-    filters = query.model_dump(include={"service", "level", "logger", "operation", "request_id", "trace_id", "text"})
+    return selected(query, start, end, descending=descending)
+
+
+def within(query: HistogramQuery | FacetQuery, back: int) -> Selection:
+    """Return the selection of a query whose range has to end: now, and begin `back` before, unless it says otherwise."""
+    end = query.end if query.end is not None else timestamps.now() + timestamps.SECOND
+    start = query.start if query.start is not None else end - back
+    _ordered(start, end)
+    return selected(query, start, end)
+
+
+def selected(query: LogFilter, start: int, end: int, *, descending: bool = True) -> Selection:
+    """Return the selection of a filter within a range."""
+    filters = query.model_dump(include=set(LogFilter.model_fields))
     return Selection(start=start, end=end, descending=descending, **filters)
+
+
+def _ordered(start: int, end: int) -> None:
+    if start >= end:
+        raise InvalidRequestError(
+            "The range is empty: start has to lie before end.",
+            errors=[FieldError("start", "does not lie before end", "range_empty")],
+        )
 
 
 def _coverage(selection: Selection, stores: list[str], *, complete: bool, note: str) -> Coverage:
@@ -168,65 +246,11 @@ def _coverage(selection: Selection, stores: list[str], *, complete: bool, note: 
     return Coverage(start=start, end=end, stores=stores, complete=complete, note=note)
 
 
-def _record(log: StoredLog) -> LogRecord:
-    return LogRecord(
-        timestamp=timestamps.render(log.timestamp),
-        level=log.level,
-        logger=log.logger,
-        message=log.message,
-        service=log.service,
-        operation=log.operation,
-        data=orjson.loads(log.data) if log.data else {},
-        request_id=log.request_id,
-        trace_id=log.trace_id,
-        event_id=log.event_id,
-    )
-
-
-def _window(minutes: int) -> tuple[int, int]:
-    """Return the last minutes: whole ones, the current one included."""
-    end = timestamps.now() // MINUTE * MINUTE + MINUTE
-    return end - minutes * MINUTE, end
-
-
-def _rate(errors: int, total: int) -> float:
-    return round(errors / total, 6) if total else 0.0
-
-
-def _services(counts: Counts, minutes: int) -> list[ServiceMetrics]:
-    levels: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for _, service, level, number in counts:
-        levels[service][level] += number
-    return [_service(service, levels[service], minutes) for service in sorted(levels)]
-
-
-def _service(name: str, levels: Counter[str], minutes: int) -> ServiceMetrics:
-    total, errors = levels.total(), _errors(levels.items())
-    return ServiceMetrics(
-        service=name,
-        total=total,
-        errors=errors,
-        error_rate=_rate(errors, total),
-        per_minute=round(total / minutes, 3),
-        levels={level: levels[level] for level in LEVELS},
-    )
-
-
-def _errors(levels: Iterable[tuple[str, int]]) -> int:
-    return sum(number for level, number in levels if level in ERRORS)
-
-
-def _hours(counts: Counts, start: int) -> list[Hour]:
-    total, errors = Counter[int](), Counter[int]()
-    for bucket, _, level, number in counts:
-        total[bucket] += number
-        errors[bucket] += number if level in ERRORS else 0
-    return [
-        Hour(
-            start=timestamps.render(start + hour * 60 * MINUTE),
-            total=total[hour],
-            errors=errors[hour],
-            error_rate=_rate(errors[hour], total[hour]),
-        )
-        for hour in range(24)
-    ]
+def record(log: StoredLog, fields: Sequence[str]) -> LogRecord:
+    """Return a log as it is answered, with these fields."""
+    values: dict[str, Any] = {name: getattr(log, name) for name in fields}
+    if "timestamp" in values:
+        values["timestamp"] = timestamps.render(log.timestamp)
+    if "data" in values:
+        values["data"] = orjson.loads(log.data) if log.data else {}
+    return LogRecord(**values)

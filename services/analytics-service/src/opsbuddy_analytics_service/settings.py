@@ -1,5 +1,7 @@
 """Settings of the analytics service."""
 
+import shutil
+
 from pydantic import Field
 
 from opsbuddy_core.settings import MIB, InfluxSettings, Settings, StateSettings
@@ -25,3 +27,14 @@ class AnalyticsSettings(Settings, StateSettings, InfluxSettings):
     event_id_days: float = Field(
         7, gt=0, description="Days that the event_id of a log is remembered: a retry within is the same log"
     )
+    journal_max_mib: int = Field(
+        0, ge=0, description="Largest size of the journal in MiB; 0 is four fifths of the volume that it lies on"
+    )
+    max_tails: int = Field(100, ge=1, description="Live tails at once")
+
+    @property
+    def journal_max_bytes(self) -> int:
+        if self.journal_max_mib:
+            return self.journal_max_mib * MIB
+        folder = next(each for each in (self.data_dir, *self.data_dir.absolute().parents) if each.exists())
+        return shutil.disk_usage(folder).total * 4 // 5

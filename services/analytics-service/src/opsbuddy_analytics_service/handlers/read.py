@@ -1,28 +1,53 @@
 """Where logs and numbers about them are read."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from opsbuddy_analytics_service.models import LogPage, LogQuery, Metrics, Stats
+from opsbuddy_analytics_service.models import (
+    FacetQuery,
+    Facets,
+    Histogram,
+    HistogramQuery,
+    LogPage,
+    LogQuery,
+    Metrics,
+    ReasonRow,
+    Stats,
+)
+from opsbuddy_analytics_service.numbers import Numbers
+from opsbuddy_analytics_service.reasons import REASONS
 from opsbuddy_analytics_service.service import Analytics
 from opsbuddy_core.web import operations
 
 PROMETHEUS = ("text/plain", "application/openmetrics-text")
 
 
-def router(service: Analytics) -> APIRouter:
+def router(service: Analytics, numbers: Numbers) -> APIRouter:
     """Return the routes."""
     routes = APIRouter()
 
-    @routes.post("/logs/query", summary="Find logs", tags=["query"])
+    @routes.post("/logs/query", summary="Find logs", tags=["query"], response_model_exclude_unset=True)
     async def query(query: LogQuery) -> LogPage:
         """Newest first unless told otherwise. `next_cursor` leads to the next page and skips nothing, however many logs share an instant."""
         return await service.query(query)
 
+    @routes.post("/logs/histogram", summary="Count logs by time and level", tags=["query"])
+    async def histogram(query: HistogramQuery) -> Histogram:
+        return await numbers.histogram(query)
+
+    @routes.post("/logs/facets", summary="The most frequent values of fields", tags=["query"])
+    async def facets(query: FacetQuery) -> Facets:
+        return await service.facets(query)
+
+    @routes.get("/errors", summary="Why logs are refused, by code", tags=["ingestion"])
+    async def read_errors() -> list[ReasonRow]:
+        return [ReasonRow(**asdict(each)) for each in REASONS]
+
     @routes.get("/stats", summary="The last 24 hours", tags=["query"])
     async def read_stats() -> Stats:
-        return await service.stats()
+        return await numbers.stats()
 
     @routes.get(
         "/metrics", summary="Logs by service; for Prometheus by Accept", tags=["operations"], response_model=Metrics
@@ -33,6 +58,6 @@ def router(service: Analytics) -> APIRouter:
         """JSON. With `Accept: text/plain` (or OpenMetrics) the metrics of this process in Prometheus' format instead."""
         if any(media in request.headers.get("accept", "") for media in PROMETHEUS):
             return await operations.prometheus()
-        return await service.metrics(minutes)
+        return await numbers.metrics(minutes)
 
     return routes

@@ -1,0 +1,119 @@
+"""Histogram, facets, projection and indexes: the same on each store, and whatever way is taken inside."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from opsbuddy_analytics_service import searching
+from opsbuddy_analytics_service.embedded import MIGRATIONS, SqliteJournal
+from opsbuddy_analytics_service.factory import build
+from opsbuddy_analytics_service.schema import FIRST
+from opsbuddy_core.sqlite import SqliteStore
+from tests.services.analytics_service.conftest import Service, entry, settings
+from tests.support.apps import client
+from tests.support.wait import eventually
+
+DAY = "2026-11-01"
+
+
+async def histogram(service: Service, **query: object) -> dict:
+    answer = await service.http.post("/logs/histogram", json={"service": "shop"} | query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.fixture
+async def filled(service: Service) -> Service:
+    """Three minutes: 1, 2 and 3 logs, each second one an error."""
+    logs = [
+        entry(
+            f"m{minute} {n}", timestamp=f"{DAY}T10:0{minute}:0{n}Z", level="ERROR" if n % 2 else "INFO", logger=f"l{n}"
+        )
+        for minute in range(3)
+        for n in range(minute + 1)
+    ]
+    await service.send(*logs, entry("other", service="other", timestamp=f"{DAY}T10:01:00Z"))
+    await service.archived()
+    return service
+
+
+@pytest.mark.parametrize("text", [None, "m"])  # counted at ingest, and counted by reading
+async def test_a_histogram_counts_by_time_and_level_and_shows_empty_buckets(filled: Service, text: str | None) -> None:
+    found = await histogram(filled, start=f"{DAY}T10:00:00Z", end=f"{DAY}T10:04:00Z", buckets=5, text=text)
+    assert (found["width_seconds"], found["total"], found["coverage"]["complete"]) == (60, 6, True)
+    assert [bucket["total"] for bucket in found["buckets"]] == [1, 2, 3, 0]
+    assert [bucket["levels"]["ERROR"] for bucket in found["buckets"]] == [0, 1, 1, 0]
+    assert found["buckets"][1]["start"] == f"{DAY}T10:01:00.000Z"
+
+
+async def test_a_histogram_of_seconds_and_one_of_everything_are_bounded(filled: Service) -> None:
+    fine = await histogram(filled, start=f"{DAY}T10:02:00Z", end=f"{DAY}T10:02:03Z", buckets=10)
+    assert (fine["width_seconds"], [bucket["total"] for bucket in fine["buckets"]]) == (1, [1, 1, 1])
+    wide = await histogram(filled, start="1980-01-01T00:00:00Z", buckets=10)
+    assert (len(wide["buckets"]) <= 11, wide["total"]) == (True, 6)
+    empty = await filled.http.post("/logs/histogram", json={"start": f"{DAY}T10:02:00Z", "end": f"{DAY}T10:02:00Z"})
+    assert empty.status_code == 422
+
+
+async def test_facets_are_the_most_frequent_values(filled: Service) -> None:
+    query = {"start": f"{DAY}T00:00:00Z", "end": f"{DAY}T23:00:00Z", "limit": 2}
+    found = (await filled.http.post("/logs/facets", json=query)).json()["facets"]
+    assert found["service"] == [{"value": "shop", "count": 6}, {"value": "other", "count": 1}]
+    assert found["level"] == [{"value": "INFO", "count": 5}, {"value": "ERROR", "count": 2}]
+    assert found["logger"] == [{"value": "l0", "count": 3}, {"value": "l1", "count": 2}]
+    assert found["operation"] == []
+    narrow = (await filled.http.post("/logs/facets", json=query | {"text": "m2", "fields": ["level"]})).json()["facets"]
+    assert narrow == {"level": [{"value": "INFO", "count": 2}, {"value": "ERROR", "count": 1}]}
+
+
+async def test_a_query_answers_the_fields_that_it_names(filled: Service) -> None:
+    page = await filled.page(fields=["message", "level"], limit=1)
+    assert page["logs"] == [{"message": "m2 2", "level": "INFO"}]
+    assert (page["count"], isinstance(page["next_cursor"], str)) == (1, True)
+    assert (await filled.http.post("/logs/query", json={"fields": ["password"]})).status_code == 422
+
+
+@pytest.mark.parametrize("indexed", [0, 3, 8])
+async def test_text_and_ids_are_found_whatever_is_indexed_by_then(
+    tmp_path: Path, indexed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "FEW", -1)
+    monkeypatch.setattr("opsbuddy_analytics_service.embedded.INDEXED_AT_ONCE", indexed)
+    async with client(build(settings(tmp_path, influxdb_host=None))[0]) as http:
+        service = Service(http, settings(tmp_path))
+        await service.send(*[entry(f"Order {n} of naïve Café", trace_id=f"t-{n}", request_id="r") for n in range(6)])
+        await service.send(entry('"quoted" AND (x', level="ERROR", trace_id="r"))
+
+        async def reached() -> bool:
+            return (await http.get("/status")).json()["storage"]["journal"]["unindexed"] == 7 - min(indexed, 7)
+
+        await eventually(reached) if indexed in (0, 8) else None
+        assert await service.find(text="order 3") == ["Order 3 of naïve Café"]
+        assert len(await service.find(text="of naïve")) == 6
+        assert await service.find(text="naive") == []
+        assert await service.find(text='ed" AND (x') == ['"quoted" AND (x']
+        assert await service.find(text="of naïve café, but this is nowhere in any of the logs") == []
+        assert await service.find(trace_id="t-4") == ["Order 4 of naïve Café"]
+        assert await service.find(trace_id="r") == ['"quoted" AND (x']
+        assert [len(await service.find(request_id="r", limit=4)), await service.find(trace_id="t")] == [4, []]
+        assert await service.find(level="ERROR", service=None, text="quo") == ['"quoted" AND (x']
+
+
+async def test_a_journal_of_the_first_kind_keeps_its_logs_and_what_was_forwarded(tmp_path: Path) -> None:
+    path = tmp_path / "logs.sqlite3"
+    old = sqlite3.connect(path)
+    old.executescript(f"BEGIN; {FIRST}; PRAGMA user_version = 1; COMMIT;")
+    rows = [(10**18 + n, 10**18 + n, "INFO", "l", f"m{n}", "shop", f"e{n}", n, int(n < 2)) for n in range(4)]
+    statement = "INSERT INTO logs (time, timestamp, level, logger, message, service, event_id, received, state) VALUES"
+    old.executemany(f"{statement} (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    old.commit()
+    old.close()
+    store = SqliteStore(path, MIGRATIONS)
+    await store.start()
+    journal = SqliteJournal(store)
+    await journal.begin(archived=True)
+    sizes = await journal.sizes()
+    waiting = await journal.waiting(10)
+    await store.stop()
+    assert (sizes["kept"], [log.message for log in waiting.logs], waiting.upto) == (4, ["m2", "m3"], 4)

@@ -1,0 +1,84 @@
+"""When room is short: what is kept, what is refused, and what comes back from the dead."""
+
+from pathlib import Path
+
+import pytest
+
+from opsbuddy_analytics_service.embedded import MIGRATIONS, PRUNED_AT_ONCE, SqliteJournal
+from opsbuddy_analytics_service.factory import build
+from opsbuddy_analytics_service.intake import judge
+from opsbuddy_analytics_service.models import NewLog, Selection
+from opsbuddy_core import timestamps
+from opsbuddy_core.errors import UnavailableError
+from opsbuddy_core.sqlite import SqliteStore
+from tests.services.analytics_service.conftest import Service, entry, settings
+from tests.support.apps import client
+from tests.support.influxdb import Bucket
+from tests.support.wait import eventually
+
+ALL = Selection(timestamps.EARLIEST, 2**63 - 1)
+
+
+def logs(name: str, number: int = 100) -> list[NewLog]:
+    found = [judge(entry(f"{name} {n} " + "x" * 1000, trace_id=f"{name}{n}")) for n in range(number)]
+    return [log for log in found if isinstance(log, NewLog)]
+
+
+async def fill(journal: SqliteJournal) -> None:
+    for n in range(20):
+        await journal.append(logs(f"b{n}"))
+        await journal.index()
+
+
+async def test_the_oldest_logs_go_when_the_journal_is_too_large_and_the_index_with_them(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "logs.sqlite3", MIGRATIONS)
+    await store.start()
+    journal = SqliteJournal(store, most_bytes=2**20)
+    await journal.begin(archived=False)
+    with pytest.raises(UnavailableError) as refused:
+        await fill(journal)
+    assert (refused.value.retry_after, refused.value.extensions["code"]) == (10, "journal_full")
+    assert await journal.prune_oversize(archived=True) == 0  # nothing of it is forwarded: all of it stays
+    while await journal.prune_oversize(archived=False) == PRUNED_AT_ONCE:
+        pass
+    await journal.append(logs("last"))
+    found = (await journal.page(ALL, 1000)).logs
+    texts = (await journal.page(Selection(ALL.start, ALL.end, text="b0 "), 10)).logs
+    await store.stop()
+    assert {log.message.split()[0] for log in found} >= {"last"}
+    assert texts == []
+
+
+@pytest.mark.influxdb
+async def test_dead_letters_are_listed_and_come_to_influxdb_once_its_reason_is_gone(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    found = bucket.server.call("GET", f"/api/v2/buckets?name={bucket.name}")["buckets"][0]["id"]
+
+    def keep(seconds: int) -> None:
+        rules = [{"type": "expire", "everySeconds": seconds, "shardGroupDurationSeconds": 86_400}]
+        bucket.server.call("PATCH", f"/api/v2/buckets/{found}", {"retentionRules": rules if seconds else []})
+
+    keep(7 * 86_400)
+    chosen = settings(tmp_path, **bucket.settings())
+    async with client(build(chosen)[0]) as http:
+        service = Service(http, chosen)
+        await service.send(entry("old", timestamp="2025-10-13T01:19:00Z"), entry("new"))
+
+        async def dead(number: int) -> bool:
+            body = (await http.get("/dead-letters")).json()
+            assert body["total"] == number, body
+            return True
+
+        await eventually(lambda: dead(1), within=20)
+        letter = (await http.get("/dead-letters")).json()["dead_letters"][0]
+        assert letter["log"]["message"] == "old"
+        assert letter["reason"]
+        assert (await http.post("/dead-letters/replay", json={"ids": ["x"]})).status_code == 422
+        assert (await http.post("/dead-letters/replay", json={"ids": ["7", "9" * 19]})).json() == {"replayed": 0}
+        keep(0)
+        assert (await http.post("/dead-letters/replay", json={"ids": [letter["id"]]})).json() == {"replayed": 1}
+        await eventually(lambda: dead(0), within=20)
+        await service.archived()
+        assert await service.find() == ["new", "old"]
+        assert bucket.count("logs", "message") == 2
