@@ -165,9 +165,10 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_ends_the_upload(ga
     assert upstream.requests[-1].body == 3
 
 
-async def test_an_early_refusal_is_passed_on_ten_times_of_ten(gateway: Gateway, upstream: Upstream):
+@pytest.mark.parametrize("path", ["/api/files/early413", "/api/files/early413_closed"])
+async def test_an_early_refusal_is_passed_on_ten_times_of_ten(gateway: Gateway, upstream: Upstream, path: str):
     for _ in range(10):
-        status, body = await asyncio.to_thread(_send_all_then_read, gateway.port, "/api/files/early413", 30 << 20)
+        status, body = await asyncio.to_thread(_send_all_then_read, gateway.port, path, 30 << 20)
         assert (status, body) == (413, b'{"status":413}')
     assert (await gateway.service())["breaker"] == "closed"
 

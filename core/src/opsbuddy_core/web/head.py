@@ -57,8 +57,10 @@ def _framing(once: Mapping[bytes, bytes], version: str, *, upgrade: bool) -> str
         return "The request has no Host header field; HTTP/1.1 needs one."
     if host and not _HOST.fullmatch(host):
         return "The Host header field is no host name."
-    if coding is not None and (length is not None or version == "1.0"):
-        return "The request has a Transfer-Encoding beside a Content-Length, or in HTTP/1.0; send one way of framing."
+    if coding is not None and (length is not None or version == "1.0" or coding.strip().lower() != b"chunked"):
+        return (
+            "Transfer-Encoding can only be chunked, in HTTP/1.1 and without a Content-Length; send one way of framing."
+        )
     if upgrade and (coding is not None or length not in (None, b"0")):
         return "A request for another protocol cannot have a body."
     return None
