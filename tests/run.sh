@@ -9,15 +9,16 @@ pytest() { .venv/bin/pytest -q "$@"; }
 stage "lint, types, import contracts, generated files, fast tests and how much of the pure layers they reach"
 PYTEST_ADDOPTS=--cov make --no-print-directory check EXAMPLES=default
 stage "our programs as processes"
-pytest -n 2 --dist worksteal -m "process and not influxdb and not postgres"
+pytest -n 2 --dist worksteal -m "process and not influxdb and not postgres and not s3"
 
 stage "what the other tests need"
 tests/cluster/prerequisites.sh build
-tests/cluster/build.sh kubernetes influxdb helm
+tests/cluster/build.sh kubernetes influxdb helm versitygw
 tests/cluster/prerequisites.sh docker
 tests/cluster/prerequisites.sh daemon
 tests/cluster/prerequisites.sh browser
 tests/cluster/prerequisites.sh postgres
+tests/cluster/prerequisites.sh prometheus
 
 stage "the Helm charts"
 pytest -n 2 --dist worksteal -m charts
@@ -25,8 +26,8 @@ stage "the Docker daemon that is started where none runs, and that it goes witho
 pytest -m docker
 stage "contracts with a real API server"
 pytest -n 3 --dist loadscope -m contract
-stage "services on a real InfluxDB and a real PostgreSQL"
-pytest -n 2 --dist loadfile -m "influxdb or postgres"
+stage "services on a real InfluxDB, PostgreSQL and S3"
+pytest -n 2 --dist loadfile -m "influxdb or postgres or s3"
 stage "the platform as local processes, and the web UI in a real browser"
 pytest -n 2 --dist loadscope -m "demo or browser"
 stage "the whole platform on a kind cluster"

@@ -14,6 +14,7 @@ from opsbuddy_file_service.factory import build
 from opsbuddy_file_service.settings import FileSettings
 from tests.support.apps import client
 from tests.support.postgres import postgres, postgres_server  # noqa: F401 - fixtures
+from tests.support.s3 import s3_bucket, s3_server  # noqa: F401 - fixtures
 
 Part = tuple[str, str | None, bytes]
 
