@@ -7,6 +7,7 @@
 #   ./prerequisites.sh build        to build the cluster's parts from source
 #   ./prerequisites.sh browser      to test the web UI
 #   ./prerequisites.sh postgres     to test the services on PostgreSQL
+#   ./prerequisites.sh prometheus   to let a real Prometheus send to the timeseries service
 set -euo pipefail
 HERE=${BASH_SOURCE[0]%/*}
 
@@ -16,6 +17,7 @@ daemon_programs=(dockerd:docker.io containerd:containerd runc:runc iptables:ipta
 image_programs=(debootstrap:debootstrap zstd:zstd jq:jq)
 browser_programs=(chromium:chromium)
 postgres_programs=(/usr/lib/postgresql/15/bin/initdb:postgresql-15)
+prometheus_programs=(prometheus:prometheus)
 build_programs=(pkg-config:pkg-config gcc:gcc cc:gcc git:git)
 GO_WANTED=1.26.0 CARGO_WANTED=1.74.0
 
@@ -96,5 +98,6 @@ case ${1:-docker} in
   build) need "build the cluster's parts" "${build_programs[@]}" && need_go && need_cargo ;;
   browser) need "test the web UI" "${browser_programs[@]}" ;;
   postgres) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need "test on PostgreSQL" "${postgres_programs[@]}" ;;
-  *) echo "usage: prerequisites.sh docker|daemon|images|build|browser|postgres" >&2; exit 2 ;;
+  prometheus) need "test remote write" "${prometheus_programs[@]}" ;;
+  *) echo "usage: prerequisites.sh docker|daemon|images|build|browser|postgres|prometheus" >&2; exit 2 ;;
 esac
