@@ -56,8 +56,8 @@ async def test_dead_letters_are_listed_and_come_to_influxdb_once_its_reason_is_g
     found = bucket.server.call("GET", f"/api/v2/buckets?name={bucket.name}")["buckets"][0]["id"]
 
     def keep(seconds: int) -> None:
-        rules = [{"type": "expire", "everySeconds": seconds, "shardGroupDurationSeconds": 86_400}]
-        bucket.server.call("PATCH", f"/api/v2/buckets/{found}", {"retentionRules": rules if seconds else []})
+        rule = {"type": "expire", "everySeconds": seconds, "shardGroupDurationSeconds": 86_400}
+        bucket.server.call("PATCH", f"/api/v2/buckets/{found}", {"retentionRules": [rule]})
 
     keep(7 * 86_400)
     chosen = settings(tmp_path, **bucket.settings())
@@ -70,6 +70,9 @@ async def test_dead_letters_are_listed_and_come_to_influxdb_once_its_reason_is_g
             assert body["total"] == number, body
             return True
 
+        async def said() -> bool:
+            return len(await service.find(service="analytics-service")) == 1
+
         await eventually(lambda: dead(1), within=20)
         letter = (await http.get("/dead-letters")).json()["dead_letters"][0]
         assert letter["log"]["message"] == "old"
@@ -79,6 +82,9 @@ async def test_dead_letters_are_listed_and_come_to_influxdb_once_its_reason_is_g
         keep(0)
         assert (await http.post("/dead-letters/replay", json={"ids": [letter["id"]]})).json() == {"replayed": 1}
         await eventually(lambda: dead(0), within=20)
+        await eventually(said, within=20)
         await service.archived()
         assert await service.find() == ["new", "old"]
-        assert bucket.count("logs", "message") == 2
+        own = await service.find(service="analytics-service")
+        assert own == ["InfluxDB refuses logs for good; they stay in the journal"]
+        assert bucket.count("logs", "message") == 2 + len(own)
