@@ -35,6 +35,12 @@ BREAKING: dict[str, dict[str, Any]] = {
     "needs a metric": {"autoscaling": {"maxReplicas": 3}},
     "minReplicas 0 needs": {"autoscaling": {**AUTOSCALING, "minReplicas": 0}, "resources": REQUESTS},
     "the gateway's own paths": {"route": {"prefix": "/metrics"}},
+    "mode None lets everybody in": {
+        "route": {"prefix": "/api/web", "authentication": {"mode": "None", "roles": ["a"]}}
+    },
+    "every origin with credentials": {
+        "route": {"prefix": "/api/web", "cors": {"allowOrigins": ["*"], "allowCredentials": True}}
+    },
     "either value or valueFrom": {"env": [{"name": "A", "value": "x", "valueFrom": {}}]},
     "cannot have the same key": {"config": {"environment": {"A": "x"}, "files": {"A": "y"}}},
     "disruptionBudget needs": {"disruptionBudget": {}},

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from opsbuddy_core.resource.route import PATH, Authentication, Method, RateLimit
+from opsbuddy_core.resource.route import PATH, Authentication, Cors, Method, RateLimit
 
 CONFIG_MAP = "opsbuddy-gateway-routes"
 KEY = "routes.json"
@@ -51,6 +51,7 @@ class TableRoute(_Part):
     circuit_breaker: CircuitBreaker = CircuitBreaker()
     rate_limit: RateLimit | None = None
     authentication: Authentication | None = None
+    cors: Cors | None = None
     max_body_bytes: Annotated[int | None, Field(gt=0)] = None
 
 

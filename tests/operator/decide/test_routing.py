@@ -110,13 +110,15 @@ def test_every_policy_of_the_spec_is_in_the_table():
     policies = {
         "prefix": "/api/x", "rewrite": "/x", "methods": ["POST", "GET"], "timeout": "1500ms", "retries": 3, "loadBalancing": "LeastRequest",
         "circuitBreaker": {"failures": 2, "openFor": "2m"}, "rateLimit": {"requestsPerSecond": 5, "burst": 9, "by": "Token"},
-        "authentication": {"methods": ["JWT"], "roles": ["admin"]}, "maxBodySize": "1.5Mi",
+        "authentication": {"methods": ["JWT"], "roles": ["admin"]}, "cors": {"allowOrigins": ["https://ops.example.com"], "maxAge": "5m"},
+        "maxBodySize": "1.5Mi",
     }  # fmt: skip
     (route,) = running(resource("a", route=policies)).routes
     assert route.model_dump(by_alias=True, exclude_none=True, mode="json") == {
         "prefix": "/api/x", "rewrite": "/x", "methods": ["GET", "POST"], "timeoutSeconds": 1.5, "retries": 3, "loadBalancing": "LeastRequest",
         "circuitBreaker": {"failures": 2, "openSeconds": 120}, "rateLimit": {"requestsPerSecond": 5, "burst": 9, "by": "Token"},
-        "authentication": {"methods": ["JWT"], "roles": ["admin"]}, "maxBodyBytes": 1572864,
+        "authentication": {"mode": "Required", "methods": ["JWT"], "roles": ["admin"]},
+        "cors": {"allowOrigins": ["https://ops.example.com"], "allowCredentials": False, "maxAge": "5m"}, "maxBodyBytes": 1572864,
         "backends": [{"service": "a", "port": 8001, "weight": 100}],
     }  # fmt: skip
 

@@ -85,6 +85,7 @@ async def running(
         "endpoints_from": "static",
         "static_endpoints": json.dumps(dict(endpoints)),
         "check_seconds": 60,
+        "openapi_seconds": 0,
     }
     made = GatewaySettings(_env_file=None, **(defaults | settings))
     app, health = build(made)

@@ -36,15 +36,28 @@ class RateLimit(ResourceModel):
 class Authentication(ResourceModel):
     """Who may use the route; how tokens and keys are checked is set on the gateway."""
 
+    model_config = rules(
+        rule(
+            "self.mode == 'Required' || (!has(self.methods) && !has(self.roles))",
+            "route.authentication with mode None lets everybody in; remove methods and roles, or set mode to Required",
+        )
+    )
+
+    mode: Annotated[
+        Literal["Required", "None"],
+        Field(
+            description="Required asks for a credential; None lets everybody in even where the gateway asks by default."
+        ),
+    ] = "Required"
     methods: Annotated[
-        list[Literal["JWT", "APIKey"]],
+        list[Literal["JWT", "APIKey"]] | None,
         Field(
             min_length=1,
             max_length=2,
             json_schema_extra={LIST_TYPE: "set"},
-            description="Credentials that are accepted.",
+            description="Credentials that are accepted; without the list all that the gateway can check.",
         ),
-    ]
+    ] = None
     roles: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=64)]] | None,
         Field(
@@ -53,6 +66,62 @@ class Authentication(ResourceModel):
             description="The caller needs one of these roles; without the list any valid credential will do.",
         ),
     ] = None
+
+
+_Origin = Annotated[
+    str, Field(max_length=256, pattern=r"^(\*|https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?)$")
+]
+_FieldName = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
+
+
+class Cors(ResourceModel):
+    """Which pages of other origins may use the route from a browser. The gateway answers, whatever the service says of it."""
+
+    model_config = rules(
+        rule(
+            "!self.allowCredentials || !('*' in self.allowOrigins)",
+            "route.cors: every origin with credentials would hand each user's data to any page; name the origins, or set allowCredentials to false",
+        )
+    )
+
+    allow_origins: Annotated[
+        list[_Origin],
+        Field(
+            min_length=1,
+            max_length=32,
+            json_schema_extra={LIST_TYPE: "set"},
+            description="Origins as browsers write them, such as https://ops.example.com, compared exactly; * is every origin.",
+        ),
+    ]
+    allow_methods: Annotated[
+        list[Method] | None,
+        Field(
+            min_length=1,
+            max_length=7,
+            json_schema_extra={LIST_TYPE: "set"},
+            description="Methods that pages may use; without the list all but OPTIONS.",
+        ),
+    ] = None
+    allow_headers: Annotated[
+        list[_FieldName] | None,
+        Field(
+            max_length=32,
+            json_schema_extra={LIST_TYPE: "set"},
+            description="Header fields that pages may send; without the list whichever they ask for.",
+        ),
+    ] = None
+    expose_headers: Annotated[
+        list[_FieldName] | None,
+        Field(
+            max_length=32,
+            json_schema_extra={LIST_TYPE: "set"},
+            description="Header fields of answers that pages may read, besides those that every page may.",
+        ),
+    ] = None
+    allow_credentials: Annotated[
+        bool, Field(description="Whether pages may send the user's cookies and client certificates.")
+    ] = False
+    max_age: Annotated[Duration, Field(description="How long a browser may remember the permission.")] = "10m"
 
 
 class Route(ResourceModel):
@@ -117,6 +186,12 @@ class Route(ResourceModel):
     authentication: Annotated[
         Authentication | None,
         Field(description="Who may use the route; without it, everybody who reaches the gateway."),
+    ] = None
+    cors: Annotated[
+        Cors | None,
+        Field(
+            description="Which pages of other origins may use the route; without it, what the gateway allows by default."
+        ),
     ] = None
     max_body_size: Annotated[
         Size | None, Field(description="Largest request body; without it the gateway's own limit holds.")

@@ -72,6 +72,7 @@ def declared(name: str, spec: OpsBuddyServiceSpec) -> TableRoute | None:
         circuit_breaker=CircuitBreaker(failures=breaker.failures, open_seconds=seconds(breaker.open_for)),
         rate_limit=route.rate_limit,
         authentication=route.authentication,
+        cors=route.cors,
         max_body_bytes=None if route.max_body_size is None else math.ceil(quantity(route.max_body_size)),
     )
 

@@ -6,21 +6,26 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.openapi.models import OpenAPI
 from starlette.types import ASGIApp
 
 from opsbuddy_core.health import Check, Health
 from opsbuddy_core.logs import get_logger
 from opsbuddy_core.web.app import create_app
+from opsbuddy_gateway.access import access_control
 from opsbuddy_gateway.handlers.control import checking, name_prefixes
 from opsbuddy_gateway.handlers.dispatch import Dispatcher
 from opsbuddy_gateway.handlers.gate import Gate
 from opsbuddy_gateway.handlers.proxy import Proxy
 from opsbuddy_gateway.handlers.websocket import WebSockets
+from opsbuddy_gateway.service.catalogue import Catalogue
 from opsbuddy_gateway.service.checks import Checks
 from opsbuddy_gateway.service.metrics import watch_connections
+from opsbuddy_gateway.service.routing import Snapshot
 from opsbuddy_gateway.service.services import Services
 from opsbuddy_gateway.service.table import Table
 from opsbuddy_gateway.settings import GatewaySettings
+from opsbuddy_gateway.storage.documents import HttpDocuments
 from opsbuddy_gateway.storage.endpoints import EndpointSource
 from opsbuddy_gateway.storage.endpoints_dns import DnsEndpoints
 from opsbuddy_gateway.storage.endpoints_static import StaticEndpoints
@@ -39,12 +44,20 @@ def build(settings: GatewaySettings) -> tuple[ASGIApp, Health]:
     """Return the application and its health: healthy when it serves a table, whatever the services behind it do."""
     endpoints = endpoint_source(settings)
     services = Services(endpoints)
-    table = Table(settings.effective_routes_from, services.follow)
+    policies, access, keys = access_control(settings, settings.trusted)
+
+    def followed(snapshot: Snapshot) -> None:
+        services.follow(snapshot)
+        policies.follow(snapshot)
+        catalogue.table_changed()
+
+    table = Table(settings.effective_routes_from, followed)
     upstream = PooledUpstream(
         settings.upstream_connections, settings.connect_timeout_seconds, settings.upstream_idle_seconds
     )
     watch_connections(lambda: upstream.open, lambda: upstream.idle)
     probe = HttpProbe(settings.check_timeout_seconds)
+    documents = HttpDocuments(settings.check_timeout_seconds)
     checks = Checks(services, probe, settings.checks)
 
     async def routes_are_known() -> None:
@@ -63,11 +76,15 @@ def build(settings: GatewaySettings) -> tuple[ASGIApp, Health]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(upstream)
             await stack.enter_async_context(probe)
+            await stack.enter_async_context(documents)
             tasks = [
                 supervised("routes", lambda: table_source(settings).run(table.offer)),
                 supervised("endpoints", lambda: endpoints.run(services.refresh)),
                 supervised("checks", lambda: checks.run(settings.check_seconds)),
+                *(supervised(name, source.run) for name, source in keys.items()),
             ]
+            if every := settings.openapi_seconds:
+                tasks.append(supervised("openapi", lambda: catalogue.run(table, services, every)))
             stack.push_async_callback(_ended, tasks)
             yield
 
@@ -79,10 +96,12 @@ def build(settings: GatewaySettings) -> tuple[ASGIApp, Health]:
     control_settings = settings.model_copy(update={"max_body_bytes": CONTROL_BODY_BYTES})
     control = create_app(control_settings, health, [checking(checks)], lifespan=lifespan, status=status)
     name_prefixes(control, table)
+    catalogue = Catalogue(control.openapi, is_openapi, policies.required, documents)
+    control.openapi = catalogue.document  # type: ignore[method-assign]
     gate = Gate(settings)
     sockets = WebSocketsConnector(settings.connect_timeout_seconds, settings.websocket_message_bytes)
     websockets = WebSockets(settings, gate, services, sockets)
-    return Dispatcher(table, Proxy(settings, gate, services, upstream), websockets, control), health
+    return Dispatcher(table, access, Proxy(settings, gate, services, upstream), websockets, control), health
 
 
 def endpoint_source(settings: GatewaySettings) -> EndpointSource:
@@ -106,6 +125,11 @@ def table_source(settings: GatewaySettings) -> TableSource:
     from opsbuddy_gateway.storage.routes_kubernetes import KubernetesTable  # noqa: PLC0415 - likewise
 
     return KubernetesTable(settings.namespace, settings.kubeconfig, fallback=file)
+
+
+def is_openapi(document: dict[str, Any]) -> None:
+    """Raise ValueError (pydantic's ValidationError) for what is no OpenAPI document."""
+    OpenAPI.model_validate(document)
 
 
 def supervised(name: str, run: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:

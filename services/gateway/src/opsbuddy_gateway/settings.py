@@ -4,12 +4,13 @@ from typing import Annotated, Literal, Self
 from pydantic import AliasChoices, Field, model_validator
 
 from opsbuddy_core.settings import MIB, Settings
+from opsbuddy_gateway.access_settings import AccessSettings
 from opsbuddy_gateway.models import Address
 from opsbuddy_gateway.service.headers import Networks, parse_networks
 from opsbuddy_gateway.storage.endpoints_static import parse_endpoints
 
 
-class GatewaySettings(Settings):
+class GatewaySettings(Settings, AccessSettings):
     """Where routes and endpoints come from, and the limits of the data path."""
 
     service_name: str = Field("gateway", validation_alias="OPSBUDDY_SERVICE")
@@ -68,6 +69,9 @@ class GatewaySettings(Settings):
         "", description="Networks (CIDR, comma-separated) whose X-Forwarded-* headers are believed; none without it"
     )
 
+    openapi_seconds: float = Field(
+        60.0, ge=0, le=3600, description="How often services are asked for their OpenAPI documents; 0: never"
+    )
     check_seconds: float = Field(5.0, gt=0, le=300, description="How often every endpoint's health is asked")
     check_timeout_seconds: float = Field(2.0, gt=0, le=60, description="Limit for one health check")
     extra_checks: str = Field(

@@ -3,6 +3,7 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from opsbuddy_core.errors import NotFoundError, OpsBuddyError
+from opsbuddy_gateway.handlers.access import Access, answer_preflight
 from opsbuddy_gateway.handlers.failures import refusal
 from opsbuddy_gateway.handlers.proxy import Proxy
 from opsbuddy_gateway.handlers.websocket import WebSockets
@@ -14,8 +15,9 @@ from opsbuddy_gateway.service.table import Table
 class Dispatcher:
     """One ASGI application of several: routes first, then the control pages."""
 
-    def __init__(self, table: Table, proxy: Proxy, websockets: WebSockets, control: ASGIApp) -> None:
-        self._table, self._proxy, self._websockets, self._control = table, proxy, websockets, control
+    def __init__(self, table: Table, access: Access, proxy: Proxy, websockets: WebSockets, control: ASGIApp) -> None:
+        self._table, self._access, self._control = table, access, control
+        self._proxy, self._websockets = proxy, websockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -33,7 +35,12 @@ class Dispatcher:
                 await refusal(nothing, scope["path"])(scope, receive, send)
                 return
             await self._control(scope, receive, send)
-        elif kind == "websocket":
+            return
+        if cors := self._access.preflight(scope, route):
+            await answer_preflight(scope, send, route, cors)
+            return
+        scope, send = self._access.passed(scope, send, route)
+        if kind == "websocket":
             await self._websockets(scope, receive, send, route)
         else:
             await self._proxy(scope, receive, send, route)

@@ -9,6 +9,9 @@ from opsbuddy_gateway.models import MethodNotAllowedError, Reason
 from opsbuddy_gateway.service.routing import Route
 from opsbuddy_gateway.settings import GatewaySettings
 
+REFUSAL = "opsbuddy.refusal"
+"""Where the scope of a request carries the OpsBuddyError with which access to its route was refused."""
+
 
 class Gate:
     """The checks of a route. Each raises an OpsBuddyError with the reason."""
@@ -22,6 +25,8 @@ class Gate:
 
     def check(self, scope: Scope, route: Route, given: Mapping[bytes, bytes]) -> None:
         """Check a request from its head alone; `given` is its header by name."""
+        if REFUSAL in scope:
+            raise scope[REFUSAL]
         method = scope.get("method", "GET")  # a WebSocket is asked for by GET
         if route.methods is not None and method not in route.methods:
             allowed = ", ".join(sorted(route.methods))

@@ -19,8 +19,10 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
+# What the gateway tells services about who asks; from a client they are never believed.
+IDENTITY = frozenset({b"x-opsbuddy-subject", b"x-opsbuddy-roles", b"x-opsbuddy-auth-method"})
 # A client must not make the gateway drop what frames the message or says who asks.
-NEVER_NAMED = frozenset({b"content-length", b"host", b"authorization", b"cookie"})
+NEVER_NAMED = frozenset({b"content-length", b"host", b"authorization", b"cookie"}) | IDENTITY
 SET_BY_GATEWAY = frozenset(
     {
         b"expect",
@@ -71,6 +73,26 @@ def forwarded(given: Mapping[bytes, bytes], peer: str, scheme: str, prefix: str,
         (b"x-forwarded-host", host),
         (b"x-forwarded-prefix", prefix.encode()),
     ]
+
+
+def client_address(peer: str, chain: bytes | None, trusted: Networks) -> str:
+    """Return who asked the first proxy that is trusted: the last address of the chain that a trusted one did not write of itself."""
+    address = peer
+    hops = [hop.strip() for hop in chain.decode("latin-1").split(",")] if chain and trusted else []
+    while hops and is_trusted(address, trusted):
+        claimed = hops.pop()
+        if not _is_address(claimed):
+            break
+        address = claimed
+    return address
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_trusted(peer: str, trusted: Networks) -> bool:
