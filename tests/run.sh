@@ -19,7 +19,6 @@ tests/cluster/prerequisites.sh daemon
 tests/cluster/prerequisites.sh browser
 tests/cluster/prerequisites.sh postgres
 tests/cluster/prerequisites.sh prometheus
-tests/cluster/prerequisites.sh prometheus
 
 stage "the Helm charts"
 pytest -n 2 --dist worksteal -m charts
