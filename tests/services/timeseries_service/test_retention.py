@@ -14,7 +14,7 @@ from tests.services.timeseries_service.conftest import point
 SECOND = 10**9
 HOUR = 3600 * SECOND
 NOW = time.time_ns()
-T = NOW // HOUR * HOUR - 48 * HOUR
+T = NOW // HOUR * HOUR - 52 * HOUR  # all of it hours ago, whatever time it is
 EVERYTHING = Selection("m", "v", (), T, NOW + 1)
 
 
