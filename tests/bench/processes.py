@@ -67,6 +67,7 @@ http {{
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Request-Id $request_id;
       proxy_request_buffering off;
+      proxy_max_temp_file_size 0;
     }}
     location /health {{ return 200 ok; }}
   }}
@@ -191,6 +192,14 @@ def deployable(name: str, folder: Path, environment: Mapping[str, str]) -> Itera
     ):
         _wait(process, f"http://127.0.0.1:{port}/health/ready")
         yield Running(port, process.pid)
+
+
+@contextlib.contextmanager
+def served(command: Sequence[str], folder: Path, health: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Yield a program from the time on when it answers at that address."""
+    with _process(command, folder, subprocess.DEVNULL) as process:
+        _wait(process, health)
+        yield process
 
 
 @contextlib.contextmanager
