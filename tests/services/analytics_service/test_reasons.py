@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from opsbuddy_analytics_service.intake import judge
 from opsbuddy_analytics_service.metrics import REJECTED
 from opsbuddy_analytics_service.models import LogEntry, NewLog
-from opsbuddy_analytics_service.reasons import CODES
+from opsbuddy_analytics_service.reasons import CODES, REASONS
 from tests.services.analytics_service.conftest import Service, entry
 
 DEEP: Any = {}
@@ -127,3 +128,10 @@ async def test_judging_and_storing_a_batch_takes_no_quadratic_time(embedded: Ser
     begun = time.monotonic()
     await embedded.send(*[entry(f"{i}") for i in range(5000)])
     assert time.monotonic() - begun < 5
+
+
+def test_the_documentation_has_the_table() -> None:
+    text = (Path(__file__).parents[3] / "docs/services/analytics-service.md").read_text()
+    for each in REASONS:
+        again = "later" if each.retry else "no"
+        assert f"| `{each.code}` | {each.scope} | {each.status} | {again} | {each.meaning} |" in text
