@@ -18,6 +18,19 @@ API = "2.45.0"  # the release whose API this is a part of, for clients that choo
 FARTHEST = 4_000_000_000_000  # milliseconds: 2096
 FORM = "application/x-www-form-urlencoded"
 MAX_MATCHES = 100
+ERROR = {
+    "type": "object",
+    "required": ["status", "errorType", "error"],
+    "properties": {name: {"type": "string"} for name in ("status", "errorType", "error")},
+}
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"description": said, "content": {"application/json": {"schema": ERROR}}}
+    for status, said in (
+        (400, "It cannot be read, or is not supported"),
+        (422, "It is too much, or ambiguous"),
+        (503, "It took too long, or the store cannot be used at the moment"),
+    )
+}
 Work = Callable[["Parameters"], Awaitable[Any]]
 
 
@@ -82,7 +95,7 @@ class Parameters:
 
 def router(service: PrometheusReading) -> APIRouter:
     """Return the routes."""
-    routes = APIRouter(prefix="/api/v1", tags=["prometheus"])
+    routes = APIRouter(prefix="/api/v1", tags=["prometheus"], responses=ERRORS)
 
     async def query(given: Parameters) -> Any:
         now = timestamps.now() // timestamps.UNITS["ms"]
