@@ -4,6 +4,7 @@ import ctypes
 import errno
 import platform
 import struct
+from functools import cache
 
 from opsbuddy_utility_service.sandbox.kernel import SET_SECCOMP, prctl
 
@@ -74,11 +75,17 @@ def known() -> bool:
 
 def install(*, network: bool) -> None:
     """Filter the calls of this process and of what it starts; without `network` only sockets of this machine. Raises OSError. Needs no_new_privs."""
-    column, architecture = MACHINES[platform.machine()]
-    text = b"".join(_filter(column, architecture, network))
+    text = compiled(network=network)
     buffer = ctypes.create_string_buffer(text, len(text))
     program = _Program(len(text) // 8, ctypes.addressof(buffer))
     prctl(SET_SECCOMP, MODE_FILTER, ctypes.addressof(program))
+
+
+@cache
+def compiled(*, network: bool) -> bytes:
+    """Return the filter's program; whoever forks many children calls this first, so that none of them has to."""
+    column, architecture = MACHINES[platform.machine()]
+    return b"".join(_filter(column, architecture, network))
 
 
 def _filter(column: int, architecture: int, network: bool) -> list[bytes]:  # noqa: FBT001 - of `install` alone

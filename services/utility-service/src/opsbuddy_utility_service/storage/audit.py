@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import insert, select, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opsbuddy_core.database import Database
@@ -43,14 +44,16 @@ class SqlAudit:
         self._database = database
 
     async def append(self, entry: Entry) -> Record | None:
-        async with self._database.writing() as connection:
-            if self._database.shared:  # SQLite's writers are one at a time anyway
-                await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('opsbuddy_utility_audit'))"))
-            same = select(audit.c.sequence).where(audit.c.run == entry.run, audit.c.kind == entry.kind)
-            if (await connection.execute(same)).first():
-                return None
-            record = Record.after(await _last(connection), entry)
-            await connection.execute(insert(audit).values({name: getattr(record, name) for name in Record.__slots__}))
+        try:
+            async with self._database.writing() as connection:
+                if self._database.shared:  # SQLite's writers are one at a time anyway
+                    await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('opsbuddy_utility_audit'))"))
+                record = Record.after(await _last(connection), entry)
+                await connection.execute(
+                    insert(audit).values({name: getattr(record, name) for name in Record.__slots__})
+                )
+        except IntegrityError:  # of run and kind: the lock keeps numbers and hashes apart
+            return None
         return record
 
     async def page(self, query: AuditQuery) -> list[tuple[Record, Record | None]]:
