@@ -26,6 +26,7 @@ RUN python3 -c "$THIRD_PARTY" core "${PACKAGE}" >wanted && uv pip install --quie
  && sed -n 's/^\([^ ]*==[^ ]*\) .*/\1/p' requirements.lock >locked && ! uv pip freeze | grep -vxF -f locked \
  && /opt/opsbuddy/bin/python -m compileall -q /opt/opsbuddy/lib \
  && mkdir /opt/own && cd /opt/opsbuddy && find . ! -type d | sort | comm -13 /opt/shared - | tar -c -T - | tar -x -C /opt/own
+RUN python3 -c 'import sys, tomllib; print(*tomllib.load(open(sys.argv[1], "rb")).get("tool", {}).get("opsbuddy", {}).get("system-packages", []))' "${PACKAGE}/pyproject.toml" >/opt/system-packages
 COPY core/ core/
 COPY ${PACKAGE}/ ${PACKAGE}/
 RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels ./core "./${PACKAGE}" \
@@ -37,6 +38,10 @@ FROM ${BASE} AS runtime
 RUN groupadd --gid 1000 opsbuddy && useradd --uid 1000 --gid 1000 --home-dir /data --no-create-home opsbuddy && install -d -o 1000 -g 1000 /data
 ENV PATH=/opt/opsbuddy/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 COPY --from=base /opt/opsbuddy /opt/opsbuddy
+# the distribution's programs that a package runs; most run none
+COPY --from=package /opt/system-packages /opt/
+RUN if grep -q . /opt/system-packages; then apt-get update -q && xargs apt-get install -y -q --no-install-recommends </opt/system-packages \
+ && apt-get clean && rm -rf /var/lib/apt/lists/* /usr/share/doc/* /usr/share/info/*; fi
 COPY --from=package /opt/own /opt/opsbuddy
 COPY --from=package /opt/source /opt/opsbuddy
 WORKDIR /data
