@@ -18,6 +18,7 @@ from opsbuddy_core.flux import Flux
 from opsbuddy_core.settings import InfluxSettings
 
 LIMIT = aiohttp.ClientTimeout(total=20, sock_connect=3)
+MAX_ANSWER = 128 * 1024 * 1024  # bytes; a query that asks for more shall not take the process with it
 REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
 SET_UP_WRONG = {
     HTTPStatus.UNAUTHORIZED: "it does not accept the token (INFLUXDB_TOKEN)",
@@ -104,7 +105,7 @@ class Influx:
         headers = {"content-type": media} if media else {}
         try:
             async with self._session.request(method, path, params=query, data=body, headers=headers) as answer:
-                content = await answer.read()
+                content = await _content(answer)
         except TimeoutError as error:
             raise DeadlineError("InfluxDB did not answer in time.", retry_after=5) from error
         except (aiohttp.ClientError, OSError) as error:
@@ -156,6 +157,19 @@ def _value(kind: str, value: str) -> Any:
         return None
     convert = CONVERT.get(kind)
     return convert(value) if convert else value
+
+
+async def _content(answer: aiohttp.ClientResponse) -> bytes:
+    parts: list[bytes] = []
+    left = MAX_ANSWER
+    async for part in answer.content.iter_any():
+        parts.append(part)
+        left -= len(part)
+        if left < 0:
+            raise InvalidRequestError(
+                f"The answer has more than {MAX_ANSWER} bytes; ask for a shorter range or fewer series."
+            )
+    return b"".join(parts)
 
 
 def _message(content: bytes) -> str:

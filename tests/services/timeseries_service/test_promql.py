@@ -1,5 +1,6 @@
 import contextlib
 import math
+import time
 from itertools import pairwise
 
 import cramjam
@@ -9,11 +10,13 @@ from hypothesis import strategies as st
 
 from opsbuddy_core.errors import MalformedError, TooLargeError
 from opsbuddy_core.flux import expression
-from opsbuddy_timeseries_service.promql.engine import Engine
-from opsbuddy_timeseries_service.promql.errors import BadQueryError
+from opsbuddy_timeseries_service.promql.engine import Engine, TooLongError
+from opsbuddy_timeseries_service.promql.errors import BadQueryError, PromError
 from opsbuddy_timeseries_service.promql.lexer import duration, string
+from opsbuddy_timeseries_service.promql.nodes import selectors
 from opsbuddy_timeseries_service.promql.parser import parse
 from opsbuddy_timeseries_service.promql.ranges import FUNCTIONS, Window, quantile
+from opsbuddy_timeseries_service.promql.values import Samples
 from opsbuddy_timeseries_service.remotewrite import from_remote_write, unpacked
 from opsbuddy_timeseries_service.service.prometheus import number
 from opsbuddy_timeseries_service.service.shaping import filled
@@ -150,3 +153,16 @@ def test_samples_come_out_as_they_were_sent(samples: list[tuple[int, float]]) ->
 )
 def test_an_expression_cannot_leave_its_literal(pattern: str, literal: str) -> None:
     assert expression(pattern) == literal
+
+
+def test_a_query_gives_up_at_its_deadline() -> None:
+    with pytest.raises(TooLongError) as caught:
+        Engine([0], {}, deadline=time.monotonic() - 1).vector(parse("vector(1)"))
+    assert (caught.value.kind, caught.value.status) == ("timeout", 503)
+
+
+def test_more_series_and_steps_than_fit_are_refused() -> None:
+    node = parse("up")
+    samples = [Samples({"i": str(i)}, [0], [1.0]) for i in range(300)]
+    with pytest.raises(PromError, match="too many"):
+        Engine([*range(10_000)], {selectors(node)[0]: samples}).vector(node)

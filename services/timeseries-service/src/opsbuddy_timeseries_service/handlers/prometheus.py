@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from opsbuddy_core import timestamps
-from opsbuddy_core.errors import OpsBuddyError
+from opsbuddy_core.errors import InvalidRequestError, OpsBuddyError
 from opsbuddy_timeseries_service.promql.errors import BadQueryError, PromError
 from opsbuddy_timeseries_service.promql.lexer import PART, duration
 from opsbuddy_timeseries_service.service.prometheus import PrometheusReading
@@ -171,6 +171,8 @@ async def _answer(request: Request, work: Work) -> Response:
         return _json({"status": "success", "data": await work(Parameters(pairs))}, 200)
     except PromError as error:
         return _json({"status": "error", "errorType": error.kind, "error": str(error)}, error.status)
+    except InvalidRequestError as error:
+        return _json({"status": "error", "errorType": "execution", "error": error.detail}, 422)
     except OpsBuddyError as error:
         kind = "timeout" if int(error.status) == 504 else "unavailable"  # noqa: PLR2004 - a deadline of the store
         headers = {"retry-after": str(round(error.retry_after or 1))}

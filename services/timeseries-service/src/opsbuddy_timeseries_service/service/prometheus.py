@@ -3,14 +3,15 @@
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
 from opsbuddy_core import timestamps
 from opsbuddy_timeseries_service.models.filters import TagFilter, accept
 from opsbuddy_timeseries_service.models.query import Column, Entry, Selection
-from opsbuddy_timeseries_service.promql.engine import LOOKBACK, Engine
+from opsbuddy_timeseries_service.promql.engine import LOOKBACK, Engine, TooLongError
 from opsbuddy_timeseries_service.promql.errors import BadQueryError, PromError
 from opsbuddy_timeseries_service.promql.nodes import Node, Selector, Text, selectors
 from opsbuddy_timeseries_service.promql.parser import parse, selector
@@ -26,6 +27,7 @@ MAX_SAMPLES = 1_000_000
 MAX_COLUMNS = 100
 AT_ONCE = 2  # queries that are worked off at a time; each may hold MAX_SAMPLES
 LIMIT = 30.0  # seconds
+WAIT = 10.0  # seconds for a turn
 
 
 class PrometheusReading:
@@ -37,6 +39,15 @@ class PrometheusReading:
 
     async def query(self, text: str, at: int) -> dict[str, Any]:
         """Return the result at one instant (milliseconds)."""
+        async with self._turn():
+            return await self._query(text, at)
+
+    async def query_range(self, text: str, start: int, end: int, step: int) -> dict[str, Any]:
+        """Return the result at every step from start to end (milliseconds)."""
+        async with self._turn():
+            return await self._query_range(text, start, end, step)
+
+    async def _query(self, text: str, at: int) -> dict[str, Any]:
         node = parse(text)
         if isinstance(node, Text):
             return {"resultType": "string", "result": [_time(at), node.value]}
@@ -50,8 +61,7 @@ class PrometheusReading:
         result = [{"metric": each.labels, "value": [_time(at), number(each.row[0])]} for each in found]
         return {"resultType": "vector", "result": result}
 
-    async def query_range(self, text: str, start: int, end: int, step: int) -> dict[str, Any]:
-        """Return the result at every step from start to end (milliseconds)."""
+    async def _query_range(self, text: str, start: int, end: int, step: int) -> dict[str, Any]:
         if end < start:
             raise BadQueryError('invalid parameter "end": end timestamp must not be before start time')
         if step <= 0:
@@ -93,15 +103,26 @@ class PrometheusReading:
 
     async def _engine(self, node: Node, steps: list[int]) -> Engine:
         deadline = time.monotonic() + LIMIT
-        async with self._turns:
-            data: dict[Selector, list[Samples]] = {}
-            left = MAX_SAMPLES
-            for each in selectors(node):
-                back = each.range or LOOKBACK
-                start, end = steps[0] - each.offset - back, steps[-1] - each.offset
-                data[each] = await self._samples(each.matchers, start, end, left)
-                left -= sum(len(samples.times) for samples in data[each])
-            return Engine(steps, data, deadline)
+        data: dict[Selector, list[Samples]] = {}
+        left = MAX_SAMPLES
+        for each in selectors(node):
+            back = each.range or LOOKBACK
+            start, end = steps[0] - each.offset - back, steps[-1] - each.offset
+            data[each] = await self._samples(each.matchers, start, end, left)
+            left -= sum(len(samples.times) for samples in data[each])
+        return Engine(steps, data, deadline)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait until few enough others are at it, but not for long."""
+        try:
+            await asyncio.wait_for(self._turns.acquire(), WAIT)
+        except TimeoutError:
+            raise TooLongError("too many queries are being worked off; ask again later") from None
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     async def _matrix(self, node: Selector, at: int) -> list[dict[str, Any]]:
         end = at - node.offset
