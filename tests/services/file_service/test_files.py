@@ -1,8 +1,13 @@
 import asyncio
+from pathlib import Path
 
+import httpx2
 import pytest
 
+from opsbuddy_file_service.factory import build
+from opsbuddy_file_service.settings import FileSettings
 from tests.services.file_service.conftest import Service
+from tests.support.influxdb import free_port
 
 HEADERS = ("content-length", "etag", "accept-ranges", "content-type", "content-disposition")
 
@@ -78,3 +83,18 @@ async def test_openapi_describes_form_and_filters(service: Service) -> None:
     names = {parameter["name"] for parameter in paths["/files"]["get"]["parameters"]}
     times = {f"{word}_{side}" for word in ("created", "updated") for side in ("after", "before")}
     assert names == {"tag", "type", "name", "min_size", "max_size", "trash", "sort", "limit", "cursor"} | times
+
+
+async def test_status_answers_without_the_database(tmp_path: Path) -> None:
+    nobody = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    settings = FileSettings(data_dir=tmp_path, database_url=nobody)
+    app = build(settings)[0]
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=app), base_url="http://test"
+    ) as http:  # not started
+        answer = await http.get("/status")
+        assert (answer.status_code, answer.json()["usage"]) == (200, None)
+        assert answer.json()["checks"]["database"] != "healthy"
+        stored = await http.put("/files/a", content=b"x")
+        assert (stored.status_code, stored.headers["content-type"]) == (503, "application/problem+json")
+        assert int(stored.headers["retry-after"]) > 0

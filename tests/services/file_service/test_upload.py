@@ -58,6 +58,20 @@ async def test_fields_count_before_and_after_the_file(service: Service) -> None:
         pytest.param([("file", "a", b"x"), ("metadata", None, b"[" * 70_000)], "metadata", id="too much text"),
         pytest.param([("file", "a\\nb", b"x"), ("tags", None, b'{"":1}')], "tags", id="tag without name"),
         pytest.param([("file", "a", b"x"), ("tags", None, b'{"k":"%s"}' % (b"v" * 257))], "tags", id="long tag"),
+        pytest.param(
+            [("file", "a", b"x"), ("tags", None, b"{%s}" % b",".join(b'"t%d":1' % n for n in range(5000)))],
+            "tags",
+            id="5000 tags",
+        ),
+        pytest.param(
+            [("file", "a", b"x"), ("tags", None, b'{"t":[%s]}' % b",".join(b"%d" % n for n in range(10_000)))],
+            "tags",
+            id="10000 values",
+        ),
+        pytest.param([("file", "a", b"x"), ("tags", None, b'{"k":"a\\nb"}')], "tags", id="control character in a tag"),
+        pytest.param([("file", "a", b"x"), ("tags", None, b'{"\\u202ek":"v"}')], "tags", id="turned text in a tag"),
+        pytest.param([("file", "fake\u202egpj.exe", b"x")], "file", id="turned text in the name"),
+        pytest.param([("file", "a\u2028b", b"x")], "file", id="line separator in the name"),
     ],
 )
 async def test_a_refused_form_names_the_field_and_leaves_nothing(

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from opsbuddy_core.database import Database
+from opsbuddy_core.errors import UnavailableError
 from opsbuddy_core.health import Check, Health
 from opsbuddy_core.web.app import create_app
 from opsbuddy_file_service.handlers import contents, records
@@ -51,7 +52,7 @@ def build(settings: FileSettings) -> tuple[FastAPI, Health]:
                 "shared": shared,
                 "replicas": "any number" if shared else "one: state is on this service's own disk",
             },
-            "usage": asdict(await service.usage()) | {"limit_bytes": settings.max_total_bytes},
+            "usage": await _usage(service, settings.max_total_bytes),
         }
 
     app = create_app(
@@ -62,6 +63,13 @@ def build(settings: FileSettings) -> tuple[FastAPI, Health]:
         status=status,
     )
     return app, health
+
+
+async def _usage(service: FileService, limit: int | None) -> dict[str, Any] | None:
+    try:
+        return asdict(await service.usage()) | {"limit_bytes": limit}
+    except UnavailableError:  # /status is read most when something does not work; its checks say what
+        return None
 
 
 async def _keep_up(upkeep: Upkeep, pause: float) -> None:
