@@ -58,6 +58,11 @@ class Settings(BaseSettings):
         return settings
 
     @property
+    def certificate_files(self) -> tuple[Path, Path] | None:
+        """Chain and key (PEM) where TLS is spoken."""
+        return None
+
+    @property
     def effective_log_level(self) -> str:
         return "DEBUG" if self.debug else self.log_level
 

@@ -19,6 +19,7 @@ from opsbuddy_core.logs import get_logger
 from opsbuddy_core.settings import Settings, describe
 from opsbuddy_core.web.head import Limits
 from opsbuddy_core.web.protocol import limited
+from opsbuddy_core.web.tls import Certificate
 
 S = TypeVar("S", bound=Settings)
 KEEP_ALIVE = (
@@ -27,12 +28,28 @@ KEEP_ALIVE = (
 log = get_logger("server")
 
 
+class Config(uvicorn.Config):
+    """uvicorn's, and the certificate where TLS is spoken."""
+
+    certificate: Certificate | None = None
+
+
 class Server(uvicorn.Server):
     """Not ready first, serve on while callers notice, then finish what is in flight and end."""
 
-    def __init__(self, config: uvicorn.Config, health: Health, drain_seconds: float) -> None:
+    def __init__(self, config: Config, health: Health, drain_seconds: float) -> None:
         super().__init__(config)
         self._health, self._drain_seconds = health, drain_seconds
+        self._certificate = config.certificate
+
+    @override
+    async def main_loop(self) -> None:
+        following = asyncio.create_task(self._certificate.follow()) if self._certificate else None
+        try:
+            await super().main_loop()
+        finally:
+            if following:
+                following.cancel()
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -44,12 +61,13 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
-    """Return how uvicorn serves every deployable."""
+def config(app: ASGIApp, settings: Settings) -> Config:
+    """Return how uvicorn serves every deployable. Raises OSError when a certificate cannot be used."""
+    certificate = Certificate(*settings.certificate_files) if settings.certificate_files else None
     limits = Limits(
         settings.max_header_bytes, settings.max_header_count, settings.header_seconds, settings.max_connections
     )
-    return uvicorn.Config(
+    made = Config(
         app,
         host=settings.service_host,
         port=settings.service_port,
@@ -64,11 +82,21 @@ def config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         ws_max_size=settings.websocket_message_bytes,
         ws_per_message_deflate=False,
         proxy_headers=False,  # the default believes everybody on loopback; only the gateway knows whom to trust
+        ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
     )
+    made.certificate = certificate
+    return made
 
 
 def serve(app: ASGIApp, health: Health, settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; exit code 1 when the port is taken."""
+    try:
+        made = config(app, settings)
+    except OSError as error:
+        sys.stderr.write(
+            f"The TLS certificate cannot be used: {error.strerror or error}. Give a chain and its key, both PEM.\n"
+        )
+        raise SystemExit(1) from error
     try:
         listener = listen(settings.service_host, settings.service_port)
     except OSError as error:
@@ -79,7 +107,7 @@ def serve(app: ASGIApp, health: Health, settings: Settings) -> None:
         raise SystemExit(1) from error
     for sig in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sig, _asked_to_end)
-    Server(config(app, settings), health, settings.drain_seconds).run(sockets=[listener])
+    Server(made, health, settings.drain_seconds).run(sockets=[listener])
 
 
 def run(distribution: str, settings_class: type[S], build: Callable[[S], tuple[ASGIApp, Health]]) -> None:

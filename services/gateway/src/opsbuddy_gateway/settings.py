@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, Field, model_validator
+from typing_extensions import override
 
 from opsbuddy_core.settings import MIB, Settings
 from opsbuddy_gateway.access_settings import AccessSettings
@@ -90,6 +91,12 @@ class GatewaySettings(Settings, AccessSettings):
                 "POD_NAMESPACE is needed where routes or endpoints come from kubernetes; set it to the gateway's namespace"
             )
         return self
+
+    @property
+    @override
+    def certificate_files(self) -> tuple[Path, Path] | None:
+        chain, key = self.tls_certificate_file, self.tls_key_file
+        return (chain, key) if chain and key else None
 
     @property
     def in_cluster(self) -> bool:
