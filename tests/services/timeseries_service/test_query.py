@@ -95,6 +95,14 @@ async def test_a_counter_that_begins_anew_grows_on_and_the_sample_before_the_ran
     assert await service.values(start=minute(2), every="1m", group_by=[], lookback="1s", **window) == [0, 20]
 
 
+async def test_a_series_that_only_the_look_back_knows_is_carried_on(service: Service) -> None:
+    await service.write(point(7, timestamp=at(-600)))
+    window = {"start": at(0), "end": at(120), "every": "1m", "aggregate": "mean"}
+    assert await service.values(fill="previous", **window) == [7, 7]
+    assert (await service.answer(fill="previous", lookback="5m", **window))["series"] == []
+    assert (await service.answer(fill="null", **window))["series"] == []
+
+
 async def test_percentiles_lie_between_the_samples_in_proportion(service: Service) -> None:
     await few_samples(service)
     window = {"start": at(0), "end": at(240), "every": "60s", "aggregate": "percentile"}

@@ -15,7 +15,10 @@ def router(service: SeriesReading) -> APIRouter:
 
     @routes.post("/query", summary="A field over a range of time, raw or in buckets")
     async def query(query: SeriesQuery) -> SeriesAnswer:
-        """Buckets start at whole multiples of `every` since 1970 UTC; none starts after now. Series without a point in the range are left out."""
+        """Buckets start at whole multiples of `every` since 1970 UTC; none starts after now.
+
+        Series without a point in the range are left out; with fill previous those that have one in the look-back are there.
+        """
         return await service.query(query)
 
     @routes.get("/measurements", summary="Names of all measurements")
