@@ -31,15 +31,13 @@ def used_bytes(connection: sqlite3.Connection) -> int:
 
 def sizes(connection: sqlite3.Connection) -> dict[str, int]:
     """Count by the numbers given, which have few holes, instead of counting rows."""
-    first, last = connection.execute("SELECT min(number), max(number) FROM logs").fetchone()
-    after = "SELECT count(*) FROM logs WHERE number > ?"
-    waiting = connection.execute(after, (state(connection, "forwarded"),)).fetchone()[0]
+    _, oldest, given = span(connection)
     dead, again = connection.execute("SELECT count(*), coalesce(sum(again), 0) FROM dead").fetchone()
     return {
-        "kept": last - first + 1 if last else 0,
-        "waiting": waiting + again,
+        "kept": given - oldest + 1,
+        "waiting": given - max(state(connection, "forwarded"), oldest - 1) + again,
         "dead": dead - again,
-        "unindexed": connection.execute(after, (state(connection, "indexed"),)).fetchone()[0],
+        "unindexed": given - max(state(connection, "indexed"), oldest - 1),
         "bytes": used_bytes(connection),
     }
 

@@ -13,7 +13,8 @@ from opsbuddy_analytics_service.models import LEVELS, Selection, StoredLog
 from opsbuddy_analytics_service.storage import Slice
 
 TRIGRAM = 3
-MOST_TRIGRAMS = 16  # of a long text: enough to leave few candidates
+MOST_TRIGRAMS = 4  # of a text: the rarest leave few candidates, and the others cost time
+SAMPLE = 200
 FEW = 20_000  # logs that are read faster than looked up
 MOST_SERVICES = 64
 COLUMNS = ", ".join(f"logs.{name}" for name in NAMES.split(", "))
@@ -21,7 +22,7 @@ COLUMNS = ", ".join(f"logs.{name}" for name in NAMES.split(", "))
 
 def page(connection: sqlite3.Connection, selection: Selection, limit: int) -> Slice:
     """Return the first `limit` logs of a selection."""
-    index = candidates(selection)
+    index = candidates(connection, selection)
     if index is None or (selection.service is not None and not _more_than(connection, selection, FEW)):
         logs = _read(connection, selection, limit)
     else:
@@ -29,7 +30,7 @@ def page(connection: sqlite3.Connection, selection: Selection, limit: int) -> Sl
     return Slice(logs, horizon(connection))
 
 
-def candidates(selection: Selection) -> tuple[str, str] | None:
+def candidates(connection: sqlite3.Connection, selection: Selection) -> tuple[str, str] | None:
     """Return the index that knows a selection's candidates, and what to ask it; None when none does."""
     for name in ("trace_id", "request_id"):
         if (value := getattr(selection, name)) is not None:
@@ -37,9 +38,15 @@ def candidates(selection: Selection) -> tuple[str, str] | None:
     text = selection.text
     if text is None or len(text) < TRIGRAM:
         return None
-    all_of_it = list(dict.fromkeys(text[i : i + TRIGRAM] for i in range(len(text) - TRIGRAM + 1)))
-    step = max(1, len(all_of_it) // MOST_TRIGRAMS)
-    return "words", " AND ".join('"' + each.replace('"', '""') + '"' for each in all_of_it[::step])
+    return "words", " AND ".join('"' + each.replace('"', '""') + '"' for each in _rarest(connection, text))
+
+
+def _rarest(connection: sqlite3.Connection, text: str) -> list[str]:
+    """Return the trigrams of a text that are rarest in the logs that came last."""
+    rows = connection.execute("SELECT lower(message) FROM logs ORDER BY number DESC LIMIT ?", (SAMPLE,)).fetchall()
+    found = dict.fromkeys(text[i : i + TRIGRAM] for i in range(len(text) - TRIGRAM + 1))
+    seen = {each: sum(each.lower() in message for (message,) in rows) for each in found}
+    return sorted(found, key=lambda each: seen[each])[:MOST_TRIGRAMS]
 
 
 def condition(selection: Selection) -> tuple[str, list[Any]]:
@@ -59,13 +66,17 @@ def condition(selection: Selection) -> tuple[str, list[Any]]:
 def _look_up(
     connection: sqlite3.Connection, selection: Selection, limit: int, index: str, words: str
 ) -> list[StoredLog]:
-    where, arguments = condition(selection)
+    where, arguments = condition(
+        selection
+    )  # CROSS JOIN and INDEXED BY: left to itself SQLite reads all logs of the range in their order
     order = "DESC" if selection.descending else "ASC"
     indexed = (
-        f"SELECT {COLUMNS} FROM {index} JOIN logs ON logs.time = {index}.rowid WHERE {index} MATCH ?"  # noqa: S608 - fixed names, bound values
+        f"SELECT {COLUMNS} FROM {index} CROSS JOIN logs ON logs.time = {index}.rowid WHERE {index} MATCH ?"  # noqa: S608 - fixed names, bound values
         f" AND {index}.rowid >= ? AND {index}.rowid < ? AND {where} ORDER BY {index}.rowid {order} LIMIT ?"
     )
-    fresh = f"SELECT {COLUMNS} FROM logs WHERE number > ? AND {where} ORDER BY time {order} LIMIT ?"  # noqa: S608 - likewise
+    fresh = (
+        f"SELECT {COLUMNS} FROM logs INDEXED BY by_number WHERE number > ? AND {where} ORDER BY time {order} LIMIT ?"  # noqa: S608 - likewise
+    )
     rows = connection.execute(indexed, (words, selection.start, selection.end, *arguments, limit)).fetchall()
     rows += connection.execute(fresh, (state(connection, "indexed"), *arguments, limit)).fetchall()
     rows.sort(key=lambda row: row[0], reverse=selection.descending)

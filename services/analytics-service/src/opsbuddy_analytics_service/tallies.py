@@ -49,7 +49,7 @@ def _counted(connection: sqlite3.Connection, selection: Selection) -> tuple[str,
     Below the horizon the archive counts what it has; here is what it has not.
     """
     where, arguments = condition(selection)
-    if (index := candidates(selection)) is not None:
+    if (index := candidates(connection, selection)) is not None:
         name, words = index
         where = (
             f"(logs.time IN (SELECT rowid FROM {name} WHERE {name} MATCH ? AND rowid >= ? AND rowid < ?)"  # noqa: S608 - likewise
