@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from opsbuddy_analytics_service import tail
@@ -18,6 +20,7 @@ from opsbuddy_analytics_service.tail import Event, Tails
 from opsbuddy_core.errors import UnavailableError
 from opsbuddy_core.sqlite import SqliteStore
 from tests.services.analytics_service.conftest import entry
+from tests.support.processes import Process
 
 ALL = LogFilter()
 
@@ -175,3 +178,43 @@ async def test_tails_are_bounded_and_end_when_the_service_does(stage: Stage) -> 
         for events in opened:
             assert [event async for event in events if event.log] == []
     assert stage.tails.readers == 0
+
+
+@pytest.mark.process
+@pytest.mark.timeout(60)
+async def test_over_http_a_tail_follows_goes_on_and_does_not_keep_the_service_from_ending(tmp_path: Path) -> None:
+    process = Process(
+        "opsbuddy_analytics_service.main", {"DATA_DIR": str(tmp_path), "LOG_LEVEL": "ERROR"}, tmp_path / "log"
+    )
+    await process.start()
+    try:
+        async with httpx2.AsyncClient(base_url=process.url, timeout=20) as http:
+            last = ""
+            for turn in range(2):
+                headers = {"last-event-id": last} if last else {}
+                async with http.stream("GET", "/logs/tail?service=shop", headers=headers) as answer:
+                    assert answer.headers["content-type"].startswith("text/event-stream")
+                    lines = answer.aiter_lines()
+                    while not (await anext(lines)).startswith("id: "):
+                        pass
+                    assert (
+                        await http.post("/logs", json=[entry(f"m{turn}"), entry("no", service="b")])
+                    ).status_code == 200
+                    seen = [line async for line in _until(lines, "data: ")]
+                    assert f'"message":"m{turn}"' in seen[-1]
+                    last = next(line for line in reversed(seen) if line.startswith("id: ")).removeprefix("id: ")
+            async with http.stream("GET", "/logs/tail", headers={"last-event-id": last}) as answer:
+                lines = answer.aiter_lines()
+                await anext(lines)
+                begun = time.monotonic()
+                assert await process.end() == 0
+                assert time.monotonic() - begun < 10
+    finally:
+        await process.end()
+
+
+async def _until(lines: AsyncIterator[str], start: str) -> AsyncIterator[str]:
+    async for line in lines:
+        yield line
+        if line.startswith(start):
+            return

@@ -35,7 +35,7 @@ def build(settings: AnalyticsSettings) -> tuple[FastAPI, Health]:
     archive = InfluxArchive(influx) if influx else None
     forwarder = Forwarder(journal, archive) if archive else None
     service = Analytics(journal, archive)
-    numbers, tails = Numbers(journal, service), Tails(journal, settings.max_tails)
+    numbers, tails = Numbers(journal, service), Tails(journal, settings.max_tails, ending=lambda: health.draining)
     journal.on_append = tails.poke
     own, retention, indexer = OwnLogs(journal), Retention(journal, settings), Indexer(journal)
     health = Health(settings.title, DISTRIBUTION, (Check("database", journal.probe),))

@@ -6,7 +6,7 @@ filter; a reader that is too slow, or comes back too late, is told how many it m
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 from opsbuddy_analytics_service.metrics import GAPS
@@ -19,6 +19,7 @@ READ = 1000
 REPLAY = 10_000  # logs that arrived since, over which a reader that comes back is brought
 TICK = 0.05
 RETRY = 1.0
+LOOK = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +33,21 @@ class Event:
 
 
 class Tails:
-    """All live tails of this process."""
+    """All live tails of this process; they end soon after `ending` says so, because a server waits for its answers before it stops."""
 
-    def __init__(self, journal: Journal, most: int, ping: float = 15.0) -> None:
-        self._journal, self._most, self._ping = journal, most, ping
+    def __init__(
+        self, journal: Journal, most: int, ping: float = 15.0, ending: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._journal, self._most, self._ping, self._ending = journal, most, ping, ending
         self._ring: deque[Numbered] = deque(maxlen=RING)
         self._last = 0  # the number of the last log that was read
         self._arrived, self._read = asyncio.Event(), asyncio.Condition()
         self.readers = 0
-        self._ended = False
+        self._end_now = False
+
+    @property
+    def _ended(self) -> bool:
+        return self._end_now or self._ending()
 
     def poke(self) -> None:
         """Say that something has arrived."""
@@ -61,12 +68,14 @@ class Tails:
 
     async def end(self) -> None:
         """Let all readers finish."""
-        self._ended = True
+        self._end_now = True
         async with self._read:
             self._read.notify_all()
 
     async def follow(self, wanted: LogFilter, last_id: str | None) -> AsyncGenerator[Event]:
         """Yield what fits from now on, or from after `last_id`. Raises UnavailableError when too many follow already."""
+        if self._ended:
+            raise UnavailableError("The service is about to stop.", retry_after=1)
         if self.readers >= self._most:
             raise UnavailableError(f"{self._most} live tails are open already.", retry_after=10)
         self.readers += 1
@@ -103,12 +112,19 @@ class Tails:
                 yield Event(_id(begun, place))
 
     async def _news(self, place: int) -> bool:
-        try:
-            async with asyncio.timeout(self._ping), self._read:
-                await self._read.wait_for(lambda: self._last > place or self._ended)
-        except TimeoutError:
-            return False
-        return True
+        silent = 0.0
+        while silent < self._ping:
+            turn = min(LOOK, self._ping)
+            try:
+                async with asyncio.timeout(turn), self._read:
+                    await self._read.wait_for(lambda: self._last > place or self._ended)
+            except TimeoutError:
+                silent += turn
+                if self._ended:
+                    return True
+            else:
+                return True
+        return False
 
     async def _catch_up(self) -> None:
         while batch := await self._journal.since(self._last, READ):
