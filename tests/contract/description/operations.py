@@ -58,6 +58,16 @@ async def the_breaker_of_every_service_is_shown_and_closed(at: Installation) -> 
     assert shown == dict.fromkeys(SERVICES - {"gateway", "ui-service"}, "closed")
 
 
+async def one_page_documents_the_whole_platform(at: Installation) -> None:
+    async def merged() -> bool:
+        paths = (await at.gateway.get("/openapi.json")).json()["paths"]
+        for path in ("/api/files/upload", "/api/utils/system/execute", "/api/analytics/logs", "/api/timeseries/query"):
+            assert path in paths, sorted(paths)
+        return True
+
+    await eventually(merged, within=30, what="the gateway's document has the services' paths")
+
+
 async def what_is_not_there_is_a_problem_document(at: Installation) -> None:
     for client, path in (
         (at.gateway, "/api/nothing/here"),

@@ -26,7 +26,10 @@ PROMISES = tuple(
             operations.status_tells_the_detail_on_every_port,
             operations.the_gateway_watches_every_service,
         ),
-        "Access the Services": (operations.documentation_opens_on_every_port,),
+        "Access the Services": (
+            operations.documentation_opens_on_every_port,
+            operations.one_page_documents_the_whole_platform,
+        ),
         "Circuit Breaker": (operations.the_breaker_of_every_service_is_shown_and_closed,),
         "API Gateway": (
             operations.every_service_answers_through_the_gateway,
