@@ -90,21 +90,16 @@ class Upstream:
         ]
         seen = Seen(method, target, headers)
         name = target.partition("?")[0].rsplit("/", 1)[-1]
-        if name == "health":
-            await _answer(writer, 200 if self.healthy else 503, b"{}")
-            return True
-        if target == "/openapi.json":  # the gateway asks for it by itself
-            await _answer(writer, 404, b"{}")
+        if name == "health" or target == "/openapi.json":  # the gateway asks for both by itself
+            await _answer(writer, 404 if name != "health" else 200 if self.healthy else 503, b"{}")
             return True
         self.requests.append(seen)
         self.arrived.set()
         if name in ("early413", "early413_closed"):
             await _answer(writer, 413, b'{"status":413}', ["Connection: close"])
-            if name == "early413_closed":
-                return False
             # RFC 9112 9.6: closed at once, the kernel's reset may overtake the answer
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.release.wait(), 1)
+                await asyncio.wait_for(self.release.wait(), 0 if name == "early413_closed" else 1)
             return False
         with contextlib.suppress(asyncio.IncompleteReadError):
             await self._body(reader, seen)
