@@ -164,6 +164,7 @@ async def test_a_document_that_cannot_be_used_leaves_the_others_alone(tmp_path, 
 
 
 @pytest.mark.process  # it takes seconds to read two services and all their operations
+@pytest.mark.timeout(120)
 async def test_the_platform_s_document_is_valid_and_loads(tmp_path: Path):
     """The documents of real services, merged twice each: names and operations stay apart, every reference leads somewhere."""
     files, _ = build_files(FileSettings(_env_file=None, data_dir=tmp_path / "files"))
