@@ -17,7 +17,7 @@ import pytest
 from tests.support.influxdb import free_port
 from tests.support.wait import eventually
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]  # each starts the service, some twice
 
 OWN = """
 commands:
@@ -98,7 +98,7 @@ async def running(folder: Path, *before: str) -> AsyncIterator[Running]:
                 except httpx2.TransportError:
                     return False
 
-            await eventually(ready, within=30, what="the service is ready")
+            await eventually(ready, within=60, what="the service is ready")
             yield Running(process, http)
     finally:
         if process.returncode is None:

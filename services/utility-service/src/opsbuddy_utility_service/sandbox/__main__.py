@@ -12,7 +12,7 @@ import socket
 import sys
 from contextlib import suppress
 
-from opsbuddy_utility_service.sandbox import seccomp, tree
+from opsbuddy_utility_service.sandbox import confinement, tree
 from opsbuddy_utility_service.sandbox.confinement import probe
 from opsbuddy_utility_service.sandbox.keeper import keep
 from opsbuddy_utility_service.sandbox.kernel import SET_CHILD_SUBREAPER, prctl
@@ -26,10 +26,8 @@ class Launcher:
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel, self._keepers = channel, set[int]()
-        if seccomp.known():
-            for network in (False, True):
-                seccomp.compiled(network=network)
         self._isolation = probe()
+        confinement.give_up(self._isolation)
 
     def serve(self) -> None:
         awake, waker = socket.socketpair()

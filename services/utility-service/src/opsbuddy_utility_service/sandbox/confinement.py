@@ -15,17 +15,23 @@ FILES = 256
 LAST_CAPABILITY = 64
 
 
-def enter(order: Order, isolation: Isolation) -> None:
-    """Give up what the command must not have. Raises OSError when something of it cannot be done."""
-    _limit(order)
+def give_up(isolation: Isolation) -> None:
+    """Give up what no command may have. The launcher does so once, and all that it forks inherits it. Raises OSError."""
     prctl(SET_NO_NEW_PRIVS, 1)
     with suppress(OSError):  # past the last one; or not root, which has none to give up
         for capability in range(LAST_CAPABILITY):
             prctl(CAPBSET_DROP, capability)
+    if isolation.seccomp:
+        seccomp.install()
+
+
+def enter(order: Order, isolation: Isolation) -> None:
+    """Give up what this command must not have either. Raises OSError when something of it cannot be done."""
+    _limit(order)
     if isolation.landlock:
         landlock.restrict(order.read, order.write, order.browse)
-    if isolation.seccomp:
-        seccomp.install(network=order.network)
+    if isolation.seccomp and not order.network:
+        seccomp.go_offline()
 
 
 def _limit(order: Order) -> None:
@@ -61,6 +67,7 @@ def _works(isolation: Isolation) -> bool:
     if pid == 0:
         code = 1
         try:
+            give_up(isolation)
             enter(Order("/", [], {}, "/", 1, 1, resource.RLIM_INFINITY, False, [], [], []), isolation)
             code = 0
         except OSError as error:

@@ -4,7 +4,7 @@ import ctypes
 import errno
 import platform
 import struct
-from functools import cache
+from collections.abc import Callable
 
 from opsbuddy_utility_service.sandbox.kernel import SET_SECCOMP, prctl
 
@@ -14,7 +14,7 @@ NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # places in what the kernel han
 MODE_FILTER = 2
 X32 = 0x40000000
 NEW_NAMESPACES = 0x7E020080  # of the flags of clone
-UNIX, INET, INET6, NETLINK = 1, 2, 10, 16
+UNIX, NETLINK = 1, 16
 
 # name: number on x86_64, number on aarch64
 REFUSED = {
@@ -73,42 +73,48 @@ def known() -> bool:
     return platform.machine() in MACHINES
 
 
-def install(*, network: bool) -> None:
-    """Filter the calls of this process and of what it starts; without `network` only sockets of this machine. Raises OSError. Needs no_new_privs."""
-    text = compiled(network=network)
+def install() -> None:
+    """Refuse the calls above to this process and to what it starts. Raises OSError. Needs no_new_privs."""
+    _install(_compiled(_refusals))
+
+
+def go_offline() -> None:
+    """Leave to this process and to what it starts only sockets of this machine. Raises OSError. Needs no_new_privs."""
+    _install(_compiled(_local_sockets))
+
+
+def _install(text: bytes) -> None:
     buffer = ctypes.create_string_buffer(text, len(text))
     program = _Program(len(text) // 8, ctypes.addressof(buffer))
     prctl(SET_SECCOMP, MODE_FILTER, ctypes.addressof(program))
 
 
-@cache
-def compiled(*, network: bool) -> bytes:
-    """Return the filter's program; whoever forks many children calls this first, so that none of them has to."""
+def _compiled(rules: Callable[[int], list[bytes]]) -> bytes:
     column, architecture = MACHINES[platform.machine()]
-    return b"".join(_filter(column, architecture, network))
-
-
-def _filter(column: int, architecture: int, network: bool) -> list[bytes]:  # noqa: FBT001 - of `install` alone
-    refuse = _op(RETURN, REFUSE | errno.EPERM)
-    families = (UNIX, NETLINK, INET, INET6) if network else (UNIX, NETLINK)
     steps = [
         _op(LOAD, ARCHITECTURE),
         *_when(architecture, [], otherwise=[_op(RETURN, KILL)]),
         _op(LOAD, NUMBER),
         _op(IF_GREATER_OR_EQUAL, X32, 0, 1),
-        refuse,
+        _op(RETURN, REFUSE | errno.EPERM),
+        *rules(column),
+        _op(RETURN, ALLOW),
     ]
-    for numbers in REFUSED.values():
-        steps += _when(numbers[column], [refuse])
-    steps += _when(
-        CLONE3[column], [_op(RETURN, REFUSE | errno.ENOSYS)]
-    )  # its flags are in memory, out of sight: libc takes clone then
-    steps += _when(
-        CLONE[column], [_op(LOAD, FIRST_ARGUMENT), _op(MASK, NEW_NAMESPACES), *_when(0, [_op(RETURN, ALLOW)]), refuse]
-    )
-    allowed = [step for family in families for step in _when(family, [_op(RETURN, ALLOW)])]
-    steps += _when(SOCKET[column], [_op(LOAD, FIRST_ARGUMENT), *allowed, _op(RETURN, REFUSE | errno.EACCES)])
-    return [*steps, _op(RETURN, ALLOW)]
+    return b"".join(steps)
+
+
+def _refusals(column: int) -> list[bytes]:
+    refuse = _op(RETURN, REFUSE | errno.EPERM)
+    steps = [step for numbers in REFUSED.values() for step in _when(numbers[column], [refuse])]
+    # clone3's flags are in memory, out of sight: libc takes clone then
+    steps += _when(CLONE3[column], [_op(RETURN, REFUSE | errno.ENOSYS)])
+    flags = [_op(LOAD, FIRST_ARGUMENT), _op(MASK, NEW_NAMESPACES)]
+    return steps + _when(CLONE[column], [*flags, *_when(0, [_op(RETURN, ALLOW)]), refuse])
+
+
+def _local_sockets(column: int) -> list[bytes]:
+    local = [step for family in (UNIX, NETLINK) for step in _when(family, [_op(RETURN, ALLOW)])]
+    return _when(SOCKET[column], [_op(LOAD, FIRST_ARGUMENT), *local, _op(RETURN, REFUSE | errno.EACCES)])
 
 
 def _when(value: int, then: list[bytes], otherwise: list[bytes] | None = None) -> list[bytes]:
