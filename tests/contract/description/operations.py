@@ -1,6 +1,7 @@
 """What every service of the platform has: health, status, documentation, errors."""
 
 import json
+import re
 
 import httpx2
 
@@ -33,7 +34,10 @@ async def documentation_opens_on_every_port(at: Installation) -> None:
         page = await client.get("/docs")
         assert (page.status_code, page.headers["content-type"].partition(";")[0]) == (200, "text/html"), name
         assert "cdn" not in page.text, f"the page of {name} loads from elsewhere"
-        assert (await client.get("/openapi.json")).json()["openapi"].startswith("3."), name
+        document = (await client.get("/openapi.json")).json()
+        assert document["openapi"].startswith("3."), name
+        wanted = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
+        assert wanted <= document["components"]["schemas"].keys(), name
 
 
 async def every_service_answers_through_the_gateway(at: Installation) -> None:

@@ -56,6 +56,16 @@ async def test_a_histogram_of_seconds_and_one_of_everything_are_bounded(filled: 
     assert empty.status_code == 422
 
 
+@pytest.mark.parametrize("buckets", [1, 2, 60, 500])
+@pytest.mark.parametrize("start", ["1980-01-01T00:00:00Z", "2000-01-01T00:00:00Z", "2025-06-01T00:00:00Z"])
+async def test_a_histogram_of_any_span_has_the_buckets_that_were_asked_for_at_most_and_all_logs(
+    embedded: Service, start: str, buckets: int
+) -> None:
+    await embedded.send(entry("one", timestamp=f"{DAY}T10:00:00Z"))
+    found = await histogram(embedded, start=start, buckets=buckets)
+    assert (len(found["buckets"]) <= buckets + 1, found["total"]) == (True, 1)
+
+
 async def test_facets_are_the_most_frequent_values(filled: Service) -> None:
     query = {"start": f"{DAY}T00:00:00Z", "end": f"{DAY}T23:00:00Z", "limit": 2}
     found = (await filled.http.post("/logs/facets", json=query)).json()["facets"]

@@ -1,5 +1,6 @@
 """Counts for people: the last minutes, the last day, and by time for any range. From the roll-ups that are made at ingest wherever they can tell."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
@@ -117,7 +118,7 @@ def _width(span: int, buckets: int) -> int:
     """Return the least round width with which so many buckets, and one for the edges, hold the span."""
     least = span / timestamps.SECOND / max(1, buckets - 1)
     fitting = next((each for each in SECONDS if each >= least), None)
-    return (fitting or -(-int(least) // YEAR + 1) * YEAR) * timestamps.SECOND
+    return (fitting or math.ceil(least / YEAR) * YEAR) * timestamps.SECOND
 
 
 def _window(minutes: int) -> tuple[int, int]:
