@@ -1,25 +1,13 @@
 """What is asked for."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from opsbuddy_analytics_service.models.entries import Instant, Label, Level, absent_if_blank, without_nul
 
 Filter = Annotated[Label | None, BeforeValidator(absent_if_blank)]
-FIELDS = (
-    "timestamp",
-    "level",
-    "logger",
-    "message",
-    "service",
-    "operation",
-    "data",
-    "request_id",
-    "trace_id",
-    "event_id",
-)
 FieldName = Literal[
     "timestamp",
     "level",
@@ -32,6 +20,7 @@ FieldName = Literal[
     "trace_id",
     "event_id",
 ]
+FIELDS: tuple[str, ...] = get_args(FieldName)
 FacetName = Literal["service", "level", "logger", "operation"]
 FACETS: tuple[FacetName, ...] = ("service", "level", "logger", "operation")
 

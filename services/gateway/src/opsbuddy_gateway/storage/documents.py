@@ -10,6 +10,7 @@ import aiohttp
 from opsbuddy_core import documents
 from opsbuddy_core.errors import MalformedError
 from opsbuddy_gateway.models import Address
+from opsbuddy_gateway.storage.bounded import read_at_most
 
 LARGEST_BYTES = 4 * 1024 * 1024
 DEEPEST = 64
@@ -60,21 +61,14 @@ class HttpDocuments:
             async with asyncio.timeout(self._limit), self._session.get(url, allow_redirects=False) as answer:
                 if answer.status != HTTPStatus.OK:
                     raise NoDocumentError(f"{PATH} answers {answer.status}")
-                raw = await self._whole(answer)
+                raw = await read_at_most(answer, LARGEST_BYTES)
         except TimeoutError:
             raise NoDocumentError(f"{PATH} is not answered within {self._limit:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError):
             raise NoDocumentError("it takes no connection, or breaks it off") from None
+        if raw is None:
+            raise NoDocumentError(f"its document has more than {LARGEST_BYTES // 1024 // 1024} MiB")
         return await asyncio.to_thread(parsed, raw)
-
-    @staticmethod
-    async def _whole(answer: aiohttp.ClientResponse) -> bytes:
-        pieces = bytearray()
-        async for piece in answer.content.iter_chunked(65536):
-            pieces += piece
-            if len(pieces) > LARGEST_BYTES:
-                raise NoDocumentError(f"its document has more than {LARGEST_BYTES // 1024 // 1024} MiB")
-        return bytes(pieces)
 
 
 def parsed(raw: bytes) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Protocol
 
 import aiohttp
 
+from opsbuddy_gateway.storage.bounded import read_at_most
+
 LARGEST_BYTES = 1024 * 1024
 
 
@@ -61,17 +63,11 @@ class UrlSource:
             ):
                 if answer.status != HTTPStatus.OK:
                     raise SourceError(f"it answers {answer.status}")
-                return await self._whole(answer)
+                content = await read_at_most(answer, LARGEST_BYTES)
         except TimeoutError:
             raise SourceError(f"it does not answer within {self._limit:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise SourceError(f"it cannot be reached ({type(error).__name__})") from None
-
-    @staticmethod
-    async def _whole(answer: aiohttp.ClientResponse) -> bytes:
-        pieces = bytearray()
-        async for piece in answer.content.iter_chunked(65536):
-            pieces += piece
-            if len(pieces) > LARGEST_BYTES:
-                raise SourceError(f"it has more than {LARGEST_BYTES} bytes")
-        return bytes(pieces)
+        if content is None:
+            raise SourceError(f"it has more than {LARGEST_BYTES} bytes")
+        return content
