@@ -93,11 +93,11 @@ class Bucket:
     def environment(self) -> dict[str, str]:
         return {name.upper(): str(value) for name, value in self.settings().items()}
 
-    def count(self, measurement: str, field: str) -> int:
-        """Return how many points there are of a field."""
+    def logs(self, service: str = "shop") -> int:
+        """Return how many logs of a service there are; the analytics service's own come whenever it has something to say."""
         flux = (
-            f'from(bucket: "{self.name}") |> range(start: 0, stop: 2100-01-01T00:00:00Z) '
-            f'|> filter(fn: (r) => r._measurement == "{measurement}" and r._field == "{field}") |> group() |> count()'
+            f'from(bucket: "{self.name}") |> range(start: 0, stop: 2100-01-01T00:00:00Z) |> filter(fn: (r) => '
+            f'r._measurement == "logs" and r._field == "message" and r.service == "{service}") |> group() |> count()'
         )
         lines = self.server.call("POST", f"/api/v2/query?org={ORG}", {"query": flux, "type": "flux"}).split()
         return int(lines[1].split(",")[-1]) if len(lines) > 1 else 0
