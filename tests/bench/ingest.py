@@ -6,10 +6,10 @@ import json
 import sqlite3
 from collections.abc import Callable
 
-from opsbuddy_analytics_service.embedded import SqliteJournal
-from opsbuddy_analytics_service.intake import from_json
 from opsbuddy_analytics_service.models import NewLog
-from opsbuddy_analytics_service.service import Analytics
+from opsbuddy_analytics_service.service.analytics import Analytics
+from opsbuddy_analytics_service.service.intake import from_json
+from opsbuddy_analytics_service.storage.embedded import SqliteJournal
 from tests.bench.figures import Figure, figure
 from tests.bench.journal import journal
 from tests.bench.log_entries import insert, items, plain, rows

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from opsbuddy_analytics_service.embedded import MIGRATIONS, SqliteJournal
+from opsbuddy_analytics_service.storage.embedded import MIGRATIONS, SqliteJournal
 from opsbuddy_core.sqlite import SqliteStore
 
 

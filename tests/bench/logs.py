@@ -14,9 +14,9 @@ from typing import Any
 import httpx2
 import psutil
 
-from opsbuddy_analytics_service.influx import line
-from opsbuddy_analytics_service.intake import from_json
 from opsbuddy_analytics_service.models import StoredLog
+from opsbuddy_analytics_service.service.intake import from_json
+from opsbuddy_analytics_service.storage.influx import line
 from opsbuddy_core import timestamps
 from tests.bench.figures import Figure, figure
 from tests.bench.log_entries import items

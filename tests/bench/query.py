@@ -8,10 +8,10 @@ from collections.abc import Callable
 from functools import partial
 from statistics import median
 
-from opsbuddy_analytics_service.embedded import SqliteJournal
-from opsbuddy_analytics_service.intake import from_json
 from opsbuddy_analytics_service.models import LogQuery
-from opsbuddy_analytics_service.service import Analytics
+from opsbuddy_analytics_service.service.analytics import Analytics
+from opsbuddy_analytics_service.service.intake import from_json
+from opsbuddy_analytics_service.storage.embedded import SqliteJournal
 from tests.bench.figures import Figure, figure
 from tests.bench.journal import journal
 from tests.bench.log_entries import insert, items, plain, rows

@@ -10,9 +10,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from opsbuddy_analytics_service.embedded import MIGRATIONS, SqliteJournal
 from opsbuddy_analytics_service.factory import build
 from opsbuddy_analytics_service.settings import AnalyticsSettings
+from opsbuddy_analytics_service.storage.embedded import MIGRATIONS, SqliteJournal
 from opsbuddy_core import timestamps
 from opsbuddy_core.sqlite import SqliteStore
 from tests.support.apps import client

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from opsbuddy_analytics_service import searching
-from opsbuddy_analytics_service.embedded import MIGRATIONS, SqliteJournal
 from opsbuddy_analytics_service.factory import build
-from opsbuddy_analytics_service.schema import FIRST
+from opsbuddy_analytics_service.storage import searching
+from opsbuddy_analytics_service.storage.embedded import MIGRATIONS, SqliteJournal
+from opsbuddy_analytics_service.storage.schema import FIRST
 from opsbuddy_core.sqlite import SqliteStore
 from tests.services.analytics_service.conftest import Service, entry, settings
 from tests.support.apps import client
@@ -89,7 +89,7 @@ async def test_text_and_ids_are_found_whatever_is_indexed_by_then(
     tmp_path: Path, indexed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searching, "FEW", -1)
-    monkeypatch.setattr("opsbuddy_analytics_service.embedded.INDEXED_AT_ONCE", indexed)
+    monkeypatch.setattr("opsbuddy_analytics_service.storage.embedded.INDEXED_AT_ONCE", indexed)
     async with client(build(settings(tmp_path, influxdb_host=None))[0]) as http:
         service = Service(http, settings(tmp_path))
         await service.send(*[entry(f"Order {n} of naïve Café", trace_id=f"t-{n}", request_id="r") for n in range(6)])

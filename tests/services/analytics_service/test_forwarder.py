@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from opsbuddy_analytics_service.forwarder import Forwarder
 from opsbuddy_analytics_service.models import StoredLog
-from opsbuddy_analytics_service.storage import Waiting
+from opsbuddy_analytics_service.service.forwarder import Forwarder
+from opsbuddy_analytics_service.storage.stores import Waiting
 from opsbuddy_core.errors import UnavailableError
 
 

@@ -1,6 +1,6 @@
 import time
 
-from opsbuddy_analytics_service.own_logs import OwnLogs
+from opsbuddy_analytics_service.service.own_logs import OwnLogs
 from opsbuddy_core import timestamps
 from tests.services.analytics_service.conftest import Service, entry
 

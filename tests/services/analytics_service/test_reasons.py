@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from opsbuddy_analytics_service.intake import judge
-from opsbuddy_analytics_service.metrics import REJECTED
 from opsbuddy_analytics_service.models import LogEntry, NewLog
-from opsbuddy_analytics_service.reasons import CODES, REASONS
+from opsbuddy_analytics_service.models.reasons import CODES, REASONS
+from opsbuddy_analytics_service.service.intake import judge
+from opsbuddy_analytics_service.service.metrics import REJECTED
 from tests.services.analytics_service.conftest import Service, entry
 
 DEEP: Any = {}

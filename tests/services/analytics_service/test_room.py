@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from opsbuddy_analytics_service.embedded import MIGRATIONS, PRUNED_AT_ONCE, SqliteJournal
 from opsbuddy_analytics_service.factory import build
-from opsbuddy_analytics_service.intake import judge
 from opsbuddy_analytics_service.models import NewLog, Selection
+from opsbuddy_analytics_service.service.intake import judge
+from opsbuddy_analytics_service.storage.embedded import MIGRATIONS, PRUNED_AT_ONCE, SqliteJournal
 from opsbuddy_core import timestamps
 from opsbuddy_core.errors import UnavailableError
 from opsbuddy_core.sqlite import SqliteStore

@@ -11,12 +11,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from opsbuddy_analytics_service import tail
-from opsbuddy_analytics_service.embedded import MIGRATIONS, SqliteJournal
 from opsbuddy_analytics_service.handlers.tail import frame
-from opsbuddy_analytics_service.intake import judge
 from opsbuddy_analytics_service.models import LogFilter, NewLog
-from opsbuddy_analytics_service.tail import Event, Tails
+from opsbuddy_analytics_service.service import tails
+from opsbuddy_analytics_service.service.intake import judge
+from opsbuddy_analytics_service.service.tails import Event, Tails
+from opsbuddy_analytics_service.storage.embedded import MIGRATIONS, SqliteJournal
 from opsbuddy_core.errors import UnavailableError
 from opsbuddy_core.sqlite import SqliteStore
 from tests.services.analytics_service.conftest import entry
@@ -122,7 +122,7 @@ async def test_an_unknown_id_is_one_gap_and_then_live_not_the_whole_history(stag
 async def test_a_reader_that_is_away_too_long_is_told_how_much_it_missed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail, "REPLAY", 3)
+    monkeypatch.setattr(tails, "REPLAY", 3)
     async with aclosing(stage.tails.follow(ALL, None)) as events:
         last = (await anext(events)).id
     await stage.send(*[f"m{n}" for n in range(10)])
@@ -131,7 +131,7 @@ async def test_a_reader_that_is_away_too_long_is_told_how_much_it_missed(
 
 
 async def test_a_slow_reader_is_told_of_its_gap_and_holds_nothing_up(stage: Stage) -> None:
-    stage.tails._ring = tail.deque(maxlen=3)
+    stage.tails._ring = tails.deque(maxlen=3)
     async with aclosing(stage.tails.follow(ALL, None)) as slow, aclosing(stage.tails.follow(ALL, None)) as quick:
         await stage.send("first")
         await anext(slow)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from opsbuddy_analytics_service.models import DeadLetters, Replay
-from opsbuddy_analytics_service.service import Analytics
+from opsbuddy_analytics_service.service.analytics import Analytics
 
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")]
 

@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import StringConstraints
 
-from opsbuddy_analytics_service import intake
 from opsbuddy_analytics_service.models import IngestResult, LogEntry, SingleResult
-from opsbuddy_analytics_service.service import Analytics
+from opsbuddy_analytics_service.service import intake
+from opsbuddy_analytics_service.service.analytics import Analytics
 from opsbuddy_core.errors import OpsBuddyError, UnsupportedTypeError
 from opsbuddy_core.web import bodies
 

@@ -16,9 +16,9 @@ from opsbuddy_analytics_service.models import (
     ReasonRow,
     Stats,
 )
-from opsbuddy_analytics_service.numbers import Numbers
-from opsbuddy_analytics_service.reasons import REASONS
-from opsbuddy_analytics_service.service import Analytics
+from opsbuddy_analytics_service.models.reasons import REASONS
+from opsbuddy_analytics_service.service.analytics import Analytics
+from opsbuddy_analytics_service.service.numbers import Numbers
 from opsbuddy_core.web import operations
 
 PROMETHEUS = ("text/plain", "application/openmetrics-text")

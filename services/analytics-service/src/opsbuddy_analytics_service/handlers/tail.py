@@ -9,8 +9,8 @@ from fastapi import APIRouter, Header, Query
 from starlette.responses import StreamingResponse
 
 from opsbuddy_analytics_service.models import FIELDS, LogFilter
-from opsbuddy_analytics_service.service import record
-from opsbuddy_analytics_service.tail import Event, Tails
+from opsbuddy_analytics_service.service.analytics import record
+from opsbuddy_analytics_service.service.tails import Event, Tails
 
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", description="Where the reader was before")]

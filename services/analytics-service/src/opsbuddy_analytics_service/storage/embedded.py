@@ -8,10 +8,10 @@ import random
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from opsbuddy_analytics_service import appending, lookup, searching, tallies
 from opsbuddy_analytics_service.models import NewLog, Selection
-from opsbuddy_analytics_service.schema import MIGRATIONS
-from opsbuddy_analytics_service.storage import Counts, Dead, Kept, Numbered, Slice, Tally, Waiting
+from opsbuddy_analytics_service.storage import appending, lookup, searching, tallies
+from opsbuddy_analytics_service.storage.schema import MIGRATIONS
+from opsbuddy_analytics_service.storage.stores import Counts, Dead, Kept, Numbered, Slice, Tally, Waiting
 from opsbuddy_core import timestamps
 from opsbuddy_core.errors import UnavailableError
 from opsbuddy_core.sqlite import SqliteStore

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from opsbuddy_analytics_service.models import StoredLog
-from opsbuddy_analytics_service.storage import Dead, Numbered, Waiting
+from opsbuddy_analytics_service.storage.stores import Dead, Numbered, Waiting
 
 NAMES = "time, timestamp, level, logger, message, service, operation, data, request_id, trace_id, event_id"
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from opsbuddy_analytics_service.models import Selection, StoredLog
-from opsbuddy_analytics_service.storage import Tally
+from opsbuddy_analytics_service.storage.stores import Tally
 from opsbuddy_core import timestamps
 from opsbuddy_core.errors import DeadlineError
 from opsbuddy_core.flux import Flux

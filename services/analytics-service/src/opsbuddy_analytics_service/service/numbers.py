@@ -18,8 +18,8 @@ from opsbuddy_analytics_service.models import (
     ServiceMetrics,
     Stats,
 )
-from opsbuddy_analytics_service.service import Analytics, within
-from opsbuddy_analytics_service.storage import Counts, Journal, Tally
+from opsbuddy_analytics_service.service.analytics import Analytics, within
+from opsbuddy_analytics_service.storage.stores import Counts, Journal, Tally
 from opsbuddy_core import timestamps
 
 MINUTE = 60 * timestamps.SECOND

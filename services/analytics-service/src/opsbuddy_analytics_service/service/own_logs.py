@@ -8,10 +8,10 @@ import random
 from collections import deque
 from typing import Any
 
-from opsbuddy_analytics_service.intake import judge
-from opsbuddy_analytics_service.metrics import OWN_DROPPED
 from opsbuddy_analytics_service.models import NewLog
-from opsbuddy_analytics_service.storage import Journal
+from opsbuddy_analytics_service.service.intake import judge
+from opsbuddy_analytics_service.service.metrics import OWN_DROPPED
+from opsbuddy_analytics_service.storage.stores import Journal
 from opsbuddy_core import documents
 from opsbuddy_core.errors import OpsBuddyError
 

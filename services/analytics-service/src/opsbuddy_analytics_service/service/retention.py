@@ -3,8 +3,8 @@
 import asyncio
 import random
 
-from opsbuddy_analytics_service.embedded import PRUNED_AT_ONCE, SqliteJournal
 from opsbuddy_analytics_service.settings import AnalyticsSettings
+from opsbuddy_analytics_service.storage.embedded import PRUNED_AT_ONCE, SqliteJournal
 from opsbuddy_core import timestamps
 from opsbuddy_core.errors import OpsBuddyError
 from opsbuddy_core.logs import get_logger

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
-from opsbuddy_analytics_service.metrics import GAPS
 from opsbuddy_analytics_service.models import LogFilter, StoredLog
-from opsbuddy_analytics_service.storage import Journal, Numbered
+from opsbuddy_analytics_service.service.metrics import GAPS
+from opsbuddy_analytics_service.storage.stores import Journal, Numbered
 from opsbuddy_core.errors import OpsBuddyError, UnavailableError
 
 RING = 5000

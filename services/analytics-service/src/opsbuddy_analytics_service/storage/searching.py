@@ -8,9 +8,9 @@ import sqlite3
 from dataclasses import replace
 from typing import Any
 
-from opsbuddy_analytics_service.lookup import NAMES, horizon, mark, state
 from opsbuddy_analytics_service.models import LEVELS, Selection, StoredLog
-from opsbuddy_analytics_service.storage import Slice
+from opsbuddy_analytics_service.storage.lookup import NAMES, horizon, mark, state
+from opsbuddy_analytics_service.storage.stores import Slice
 
 TRIGRAM = 3
 MOST_TRIGRAMS = 4  # of a text: the rarest leave few candidates, and the others cost time

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from opsbuddy_analytics_service.models import NewLog
-from opsbuddy_analytics_service.storage import Kept
+from opsbuddy_analytics_service.storage.stores import Kept
 from opsbuddy_core import timestamps
 from opsbuddy_core.errors import FieldError, InvalidRequestError
 

@@ -4,10 +4,10 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from opsbuddy_analytics_service.lookup import state
 from opsbuddy_analytics_service.models import Selection
-from opsbuddy_analytics_service.searching import candidates, condition
-from opsbuddy_analytics_service.storage import Counts, Tally
+from opsbuddy_analytics_service.storage.lookup import state
+from opsbuddy_analytics_service.storage.searching import candidates, condition
+from opsbuddy_analytics_service.storage.stores import Counts, Tally
 from opsbuddy_core import timestamps
 
 MINUTE = 60 * timestamps.SECOND

@@ -4,9 +4,9 @@ import asyncio
 import random
 from typing import Protocol
 
-from opsbuddy_analytics_service.metrics import DEAD, FORWARD_FAILURES, FORWARDED
 from opsbuddy_analytics_service.models import StoredLog
-from opsbuddy_analytics_service.storage import Waiting
+from opsbuddy_analytics_service.service.metrics import DEAD, FORWARD_FAILURES, FORWARDED
+from opsbuddy_analytics_service.storage.stores import Waiting
 from opsbuddy_core.errors import OpsBuddyError, UnavailableError
 from opsbuddy_core.logs import get_logger
 

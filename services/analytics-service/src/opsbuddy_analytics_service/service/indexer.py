@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from opsbuddy_analytics_service.embedded import INDEXED_AT_ONCE, SqliteJournal
+from opsbuddy_analytics_service.storage.embedded import INDEXED_AT_ONCE, SqliteJournal
 from opsbuddy_core.errors import OpsBuddyError
 
 IDLE = 0.25

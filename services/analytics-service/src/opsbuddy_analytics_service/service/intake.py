@@ -10,7 +10,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from opsbuddy_analytics_service import reasons
 from opsbuddy_analytics_service.models import (
     LEVELS,
     MAX_ITEMS,
@@ -18,6 +17,7 @@ from opsbuddy_analytics_service.models import (
     EntryError,
     LogEntry,
     NewLog,
+    reasons,
 )
 from opsbuddy_analytics_service.models.entries import DataError, document
 from opsbuddy_core import documents, timestamps

@@ -7,9 +7,6 @@ from typing import Any
 
 import orjson
 
-from opsbuddy_analytics_service import cursor
-from opsbuddy_analytics_service.intake import Intake
-from opsbuddy_analytics_service.metrics import LOGS, REJECTED
 from opsbuddy_analytics_service.models import (
     FIELDS,
     Coverage,
@@ -31,7 +28,10 @@ from opsbuddy_analytics_service.models import (
     SingleResult,
     StoredLog,
 )
-from opsbuddy_analytics_service.storage import Archive, Journal, Tally
+from opsbuddy_analytics_service.service import cursor
+from opsbuddy_analytics_service.service.intake import Intake
+from opsbuddy_analytics_service.service.metrics import LOGS, REJECTED
+from opsbuddy_analytics_service.storage.stores import Archive, Journal, Tally
 from opsbuddy_core import timestamps
 from opsbuddy_core.errors import DeadlineError, FieldError, InvalidRequestError, OpsBuddyError, UnavailableError
 
