@@ -38,8 +38,8 @@ Rights = dict[tuple[str, str], set[str]]
 
 
 class NoGateways:
-    async def serves(self, address: str, port: int) -> str | None:
-        raise AssertionError(f"there is none at {address}:{port}")
+    async def serves(self, scheme: str, address: str, port: int) -> str | None:
+        raise AssertionError(f"there is none at {scheme}://{address}:{port}")
 
 
 class World:

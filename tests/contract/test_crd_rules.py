@@ -24,6 +24,8 @@ BREAKING: dict[str, dict[str, Any]] = {
     "image needs": {"image": {"repository": "x"}},
     "replicas and autoscaling": {"replicas": 3, "autoscaling": AUTOSCALING, "resources": REQUESTS},
     "a Gateway is not routed": {"role": "Gateway"},
+    "the gateway asks services by HTTP": {"protocol": "HTTPS"},
+    "keys and onChange: Keep are about files": {"secrets": [{"name": "tls", "onChange": "Keep"}]},
     "a Gateway has no canary": {"role": "Gateway", "route": None, "canary": CANARY},
     "canary needs a route": {"route": None, "canary": CANARY},
     "remove autoscaling, or keep state": {"storage": DISK, "autoscaling": AUTOSCALING, "resources": REQUESTS},
@@ -85,6 +87,12 @@ def test_a_manifest_that_breaks_the_rule_is_refused_with_its_message(apiserver, 
             'spec.env[1]: Duplicate value: {"name":"FOO"}',
         ),
         ({"secrets": [{"name": "db"}, {"name": "db"}]}, "spec.secrets[1]: Duplicate value"),
+        ({"protocol": "FTP"}, "spec.protocol: Unsupported value"),
+        (
+            {"secrets": [{"name": "tls", "mountPath": "/tls", "keys": ["../x"]}]},
+            "spec.secrets[0].keys[0]: Invalid value",
+        ),
+        ({"secrets": [{"name": "tls", "mountPath": "/tls", "keys": []}]}, "spec.secrets[0].keys: Invalid value"),
         ({"port": 0}, "spec.port: Invalid value: 0"),
         ({"colour": "red"}, 'unknown field "spec.colour"'),
         ({"storage": {"size": "0"}}, "spec.storage.size: Invalid value"),
@@ -114,6 +122,10 @@ ACCEPTED = {
     "storage, stopped": {"storage": DISK, "replicas": 0},
     "a digest": {"image": {"repository": "example.com:5000/a/b", "digest": "sha256:" + "a" * 64}},
     "canary": {"canary": CANARY},
+    "TLS without a route": {"protocol": "HTTPS", "route": None},
+    "files that are read again": {
+        "secrets": [{"name": "tls", "mountPath": "/tls", "keys": ["tls.crt"], "onChange": "Keep"}]
+    },
 }
 
 
@@ -130,6 +142,7 @@ def test_defaults_are_filled_in_and_replicas_has_none(apiserver):
         "image": {**IMAGE, "pullPolicy": "IfNotPresent"},
         "port": 8001,
         "role": "Service",
+        "protocol": "HTTP",
         "suspend": False,
         "route": {
             "prefix": "/api/web", "rewrite": "/", "timeout": "30s", "retries": 1, "loadBalancing": "RoundRobin",

@@ -17,8 +17,8 @@ DEPLOYMENT = Ref("apps/v1", "Deployment", "t", "web")
 
 
 class NoGateways:
-    async def serves(self, address: str, port: int) -> str | None:
-        raise AssertionError(f"there is none at {address}:{port}")
+    async def serves(self, scheme: str, address: str, port: int) -> str | None:
+        raise AssertionError(f"there is none at {scheme}://{address}:{port}")
 
 
 class World:

@@ -21,9 +21,11 @@ class Gateways:
     def __init__(self) -> None:
         self.serves_at: dict[str, str | None] = {}
         self.asked: list[str] = []
+        self.schemes: set[str] = set()
 
-    async def serves(self, address: str, port: int) -> str | None:
+    async def serves(self, scheme: str, address: str, port: int) -> str | None:
         assert port == 8000
+        self.schemes.add(scheme)
         self.asked.append(address)
         return self.serves_at.get(address)
 
@@ -137,6 +139,16 @@ async def test_gateways_are_asked_until_all_serve_the_table_and_then_no_more(wor
     world.gateways.asked.clear()
     await world.routes(ROUTES)
     assert world.gateways.asked == []
+
+
+@pytest.mark.parametrize(("protocol", "scheme"), [({}, "http"), ({"protocol": "HTTPS"}, "https")])
+async def test_a_gateway_is_asked_in_the_protocol_that_it_speaks(world, protocol, scheme):
+    world.service("gateway", role="Gateway", port=8000, **protocol)
+    world.routed("a")
+    world.pod("a", "10.0.0.9")
+    world.pod("gateway")
+    await world.routes(ROUTES)
+    assert world.gateways.schemes == {scheme}
 
 
 async def test_a_new_table_is_asked_for_at_a_quick_pace_again(world):

@@ -200,6 +200,16 @@ class TestConfiguration:
         observed = applied(Observed(resource(secrets=[{"name": "db"}]), references={self.DB: None}))
         assert self.template(replace(observed, references={self.DB: "hash 1"})) != self.template(observed)
 
+    def test_a_secret_that_the_pods_read_again_themselves_rolls_nothing(self):
+        files = {"name": "db", "mountPath": "/etc/db", "onChange": "Keep"}
+        observed = applied(Observed(resource(secrets=[files]), references={self.DB: "hash 1"}))
+        assert decide(replace(observed, references={self.DB: "hash 2"})) == Decision()
+        variable = {"name": "URL", "valueFrom": {"secretKeyRef": {"name": "db", "key": "url"}}}
+        both = applied(Observed(resource(secrets=[files], env=[variable]), references={self.DB: "hash 1"}))
+        assert kinds(decide(replace(both, references={self.DB: "hash 2"})).apply) == ["Deployment"], (
+            "a variable is read once, at the start"
+        )
+
     def test_configuration_of_the_spec_rolls_the_pods(self):
         observed = applied(Observed(resource(config={"environment": {"A": "1"}})))
         later = changed(observed, config={"environment": {"A": "2"}})

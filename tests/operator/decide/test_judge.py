@@ -380,6 +380,11 @@ def test_the_status_shows_counts_selector_address_image_and_routes():
     assert status["configHash"]
 
 
+def test_the_address_of_a_service_that_speaks_tls_says_so():
+    status = judge(settled(resource(role="Gateway", route=None, protocol="HTTPS")), NOW).status
+    assert status["url"] == "https://web.t.svc:8001"
+
+
 def test_a_known_resource_that_fails_is_false_rather_than_unknown():
     owner = with_status(resource(), judge(Observed(resource()), NOW).status)
     assert condition(judge(Observed(owner), LATER).status, "Ready")["status"] == "False"

@@ -14,6 +14,8 @@ from opsbuddy_core.resource.types import (
     rules,
 )
 
+SecretKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+
 
 class EnvVar(ResourceModel):
     """One environment variable of the container."""
@@ -69,7 +71,14 @@ class Config(ResourceModel):
 
 
 class SecretReference(ResourceModel):
-    """A Secret that the pods depend on; a change of it rolls them."""
+    """A Secret that the pods depend on; a change of it rolls them, unless they read its files again themselves."""
+
+    model_config = rules(
+        rule(
+            "has(self.mountPath) || (!has(self.keys) && (!has(self.onChange) || self.onChange == 'Roll'))",
+            "keys and onChange: Keep are about files; set mountPath, or remove them",
+        )
+    )
 
     name: Annotated[ObjectName, Field(description="Name of the Secret in the same namespace.")]
     mount_path: Annotated[
@@ -80,6 +89,22 @@ class SecretReference(ResourceModel):
             description="Folder in which its keys appear as files; without it the Secret is only watched.",
         ),
     ] = None
+    keys: Annotated[
+        list[SecretKey] | None,
+        Field(
+            min_length=1,
+            max_length=32,
+            json_schema_extra={LIST_TYPE: "set"},
+            description="Keys that appear; all of them without it.",
+        ),
+    ] = None
+    on_change: Annotated[
+        Literal["Roll", "Keep"],
+        Field(
+            description="What a change of the Secret does. Roll: the pods are replaced. Keep: they run on, and find the new content "
+            "in the files within a minute or two; for programs that read them again."
+        ),
+    ] = "Roll"
 
 
 class Storage(ResourceModel):

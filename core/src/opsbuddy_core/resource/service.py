@@ -31,6 +31,10 @@ class OpsBuddyServiceSpec(ResourceModel):
             "self.role != 'Gateway' || !has(self.route)",
             "a Gateway is not routed itself; remove route, or set role to Service",
         ),
+        rule(
+            "!has(self.protocol) || self.protocol != 'HTTPS' || !has(self.route)",
+            "the gateway asks services by HTTP; remove protocol or route",
+        ),
         rule("self.role != 'Gateway' || !has(self.canary)", "a Gateway has no canary; remove canary"),
         rule(
             "!has(self.canary) || has(self.route)",
@@ -58,7 +62,13 @@ class OpsBuddyServiceSpec(ResourceModel):
     )
 
     image: Annotated[Image, Field(description="Which container image runs.")]
-    port: Annotated[Port, Field(description="Port on which the container serves HTTP; the Service has the same one.")]
+    port: Annotated[Port, Field(description="Port on which the container serves; the Service has the same one.")]
+    protocol: Annotated[
+        Literal["HTTP", "HTTPS"],
+        Field(
+            description="What the container speaks on its port; probes and scrapes of metrics speak it too, and check no certificate."
+        ),
+    ] = "HTTP"
     role: Annotated[
         Literal["Service", "Gateway"],
         Field(

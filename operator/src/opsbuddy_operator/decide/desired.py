@@ -4,6 +4,7 @@ from opsbuddy_core.resource import OpsBuddyServiceSpec
 from opsbuddy_operator.decide import claim
 from opsbuddy_operator.decide.ownership import is_leaving
 from opsbuddy_operator.decide.parsing import InvalidSpecError, spec_of
+from opsbuddy_operator.decide.references import rolling
 from opsbuddy_operator.manifests import (
     config_map,
     deployment,
@@ -43,7 +44,7 @@ def _manifests(observed: Observed, spec: OpsBuddyServiceSpec) -> Iterator[Object
         yield role_binding.build(identity)
     if spec.network_policy:
         yield network_policy.build(identity, spec.network_policy)
-    yield service.build(identity, spec.port)
+    yield service.build(identity, spec.port, spec.protocol)
     yield deployment.build(identity, spec, fixed_replicas(spec), _config_hash(observed, spec))
     if spec.disruption_budget:
         yield pod_disruption_budget.build(identity, spec.disruption_budget)
@@ -52,7 +53,7 @@ def _manifests(observed: Observed, spec: OpsBuddyServiceSpec) -> Iterator[Object
     if spec.ingress:
         yield ingress.build(identity, spec.ingress)
     if spec.service_monitor:
-        yield service_monitor.build(identity, spec.service_monitor)
+        yield service_monitor.build(identity, spec.service_monitor, spec.protocol)
 
 
 def live(observed: Observed, kind: str) -> Object | None:
@@ -77,9 +78,10 @@ def fixed_replicas(spec: OpsBuddyServiceSpec) -> int | None:
 
 def _config_hash(observed: Observed, spec: OpsBuddyServiceSpec) -> str | None:
     """Return a hash over all configuration of the pods. While something of it is missing the live one is kept: a roll would end running pods."""
-    references = observed.references
-    if None in references.values() and (present := live_config_hash(observed)):
+    if None in observed.references.values() and (present := live_config_hash(observed)):
         return present
+    of_pods = rolling(observed.resource)
+    references = {ref: content for ref, content in observed.references.items() if ref in of_pods}
     config = spec.config.model_dump(mode="json", exclude_none=True) if spec.config else None
     if not config and not references:
         return None

@@ -1,4 +1,4 @@
-"""ConfigMaps and Secrets that a service depends on: a change of one rolls the pods, a missing one is told."""
+"""ConfigMaps and Secrets that a service depends on: a change of one rolls the pods, or is left to them; a missing one is told."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -18,7 +18,16 @@ def required(resource: Object) -> frozenset[Ref]:
     return frozenset(ref for ref, optional in _found(resource) if not optional)
 
 
+def rolling(resource: Object) -> frozenset[Ref]:
+    """Return those whose change rolls the pods: all but the ones that are only mounted for programs which read them again."""
+    return frozenset(ref for ref, source in _named_by(resource) if source.get("onChange") != "Keep")
+
+
 def _found(resource: Object) -> Iterator[tuple[Ref, bool]]:
+    return ((ref, source.get("optional") is True) for ref, source in _named_by(resource))
+
+
+def _named_by(resource: Object) -> Iterator[tuple[Ref, Mapping[str, Any]]]:
     try:
         spec = spec_of(resource)
     except InvalidSpecError:
@@ -27,13 +36,13 @@ def _found(resource: Object) -> Iterator[tuple[Ref, bool]]:
     for kind, source in _sources(spec):
         name = source.get("name") or source.get("secretName")
         if isinstance(name, str):
-            yield Ref("v1", kind, namespace, name), source.get("optional") is True
+            yield Ref("v1", kind, namespace, name), source
 
 
 def _sources(spec: OpsBuddyServiceSpec) -> Iterator[tuple[str, Mapping[str, Any]]]:
     env = [entry.model_dump(by_alias=True, exclude_none=True) for entry in spec.env or []]
     yield from _of_container({"env": env, "envFrom": spec.env_from})
-    yield from (("Secret", {"name": secret.name}) for secret in spec.secrets or [])
+    yield from (("Secret", {"name": secret.name, "onChange": secret.on_change}) for secret in spec.secrets or [])
     pod = _mapping((spec.pod_template or {}).get("spec"))
     for container in (*_mappings(pod.get("containers")), *_mappings(pod.get("initContainers"))):
         yield from _of_container(container)

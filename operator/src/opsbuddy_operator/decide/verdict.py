@@ -172,13 +172,15 @@ def _facts(observed: Observed) -> Mapping[str, Any]:
         containers = deployment["spec"]["template"]["spec"]["containers"]
         facts["image"] = next((container["image"] for container in containers if container["name"] == name), None)
     if service:
-        facts["url"] = f"http://{name}.{namespace}.svc:{_port(service)}"
+        port = _port(service)
+        facts["url"] = f"{port.get('appProtocol', 'http')}://{name}.{namespace}.svc:{port['port']}"
     return facts
 
 
-def _port(service: Object) -> int:
+def _port(service: Object) -> Object:
     ports = service["spec"]["ports"]
-    return int(next((port["port"] for port in ports if port.get("name") == "http"), ports[0]["port"]))
+    found: Object = next((port for port in ports if port.get("name") == "http"), ports[0])
+    return found
 
 
 def _word(holds: bool) -> str:  # noqa: FBT001 - the one argument there is

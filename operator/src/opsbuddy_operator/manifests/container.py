@@ -37,7 +37,7 @@ def build(identity: Identity, spec: OpsBuddyServiceSpec) -> dict[str, Any]:
         },
         "terminationMessagePolicy": "FallbackToLogsOnError",  # so that a crash explains itself in the status
         "volumeMounts": volumes.mounts(spec),
-        **_probes(spec.probes or Probes()),
+        **_probes(spec.probes or Probes(), spec.protocol),
     }
     if spec.env_from:
         container["envFrom"] = spec.env_from
@@ -96,22 +96,24 @@ def _as_text(quantities: Mapping[str, int | str]) -> dict[str, str]:
     return {name: str(value) for name, value in quantities.items()}
 
 
-def _probes(probes: Probes) -> dict[str, Any]:
+def _probes(probes: Probes, scheme: str) -> dict[str, Any]:
     """A start may take two minutes; a pod leaves the endpoints within seconds; only a long hang restarts it."""
     built = {
-        "startupProbe": _probe(probes.startup, "/health/live", period=1, timeout=5, failures=120),
-        "livenessProbe": _probe(probes.liveness, "/health/live", period=10, timeout=5, failures=6),
-        "readinessProbe": _probe(probes.readiness, "/health/ready", period=2, timeout=2, failures=2),
+        "startupProbe": _probe(probes.startup, scheme, "/health/live", period=1, timeout=5, failures=120),
+        "livenessProbe": _probe(probes.liveness, scheme, "/health/live", period=10, timeout=5, failures=6),
+        "readinessProbe": _probe(probes.readiness, scheme, "/health/ready", period=2, timeout=2, failures=2),
     }
     return {name: probe for name, probe in built.items() if probe}
 
 
-def _probe(wish: Probe | None, path: str, *, period: int, timeout: int, failures: int) -> dict[str, Any] | None:
+def _probe(
+    wish: Probe | None, scheme: str, path: str, *, period: int, timeout: int, failures: int
+) -> dict[str, Any] | None:
     wish = wish or Probe()
     if wish.disabled:
         return None
     return {
-        "httpGet": {"path": wish.path or path, "port": PORT_NAME, "scheme": "HTTP"},
+        "httpGet": {"path": wish.path or path, "port": PORT_NAME, "scheme": scheme},
         "initialDelaySeconds": wish.initial_delay_seconds or 0,
         "periodSeconds": wish.period_seconds or period,
         "timeoutSeconds": wish.timeout_seconds or timeout,

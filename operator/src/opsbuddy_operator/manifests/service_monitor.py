@@ -6,10 +6,13 @@ from opsbuddy_operator.manifests.identity import Identity
 from opsbuddy_operator.models import SERVICE_LABEL, Object
 
 
-def build(identity: Identity, monitor: ServiceMonitor) -> Object:
+def build(identity: Identity, monitor: ServiceMonitor, protocol: str) -> Object:
     """Lets a Prometheus of the Prometheus operator read the metrics of the pods."""
     metadata: dict[str, Any] = identity.metadata()
     metadata["labels"] = {**(monitor.labels or {}), **metadata["labels"]}
+    endpoint: dict[str, Any] = {"port": PORT_NAME, "path": monitor.path, "interval": monitor.interval}
+    if protocol == "HTTPS":  # pods are asked by their addresses, which are in no certificate
+        endpoint |= {"scheme": "https", "tlsConfig": {"insecureSkipVerify": True}}
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",
@@ -17,6 +20,6 @@ def build(identity: Identity, monitor: ServiceMonitor) -> Object:
         "spec": {
             "selector": {"matchLabels": identity.selector},
             "jobLabel": SERVICE_LABEL,
-            "endpoints": [{"port": PORT_NAME, "path": monitor.path, "interval": monitor.interval}],
+            "endpoints": [endpoint],
         },
     }

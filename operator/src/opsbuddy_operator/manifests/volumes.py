@@ -22,11 +22,15 @@ def build(name: str, spec: OpsBuddyServiceSpec) -> list[dict[str, Any]]:
         volumes.append({"name": "config", "configMap": {"name": name, "items": items}})
     if spec.role == "Gateway":  # what the gateway falls back to; it may start before there is a table
         volumes.append({"name": "routes", "configMap": {"name": CONFIG_MAP, "optional": True}})
-    volumes += [
-        {"name": _volume(secret), "secret": {"secretName": secret.name, "defaultMode": _READ_BY_GROUP}}
-        for secret, _ in _mounted(spec)
-    ]
+    volumes += [{"name": _volume(secret), "secret": _source(secret)} for secret, _ in _mounted(spec)]
     return volumes
+
+
+def _source(secret: SecretReference) -> dict[str, Any]:
+    source: dict[str, Any] = {"secretName": secret.name, "defaultMode": _READ_BY_GROUP}
+    if secret.keys:
+        source["items"] = [{"key": key, "path": key} for key in sorted(secret.keys)]
+    return source
 
 
 def mounts(spec: OpsBuddyServiceSpec) -> list[dict[str, Any]]:

@@ -13,21 +13,25 @@ MAX_ANSWER = 1024 * 1024
 class GatewayProbe(Protocol):
     """Asks one gateway."""
 
-    async def serves(self, address: str, port: int) -> str | None:
-        """Return the sha256 of the table that it serves, or None if it did not say."""
+    async def serves(self, scheme: str, address: str, port: int) -> str | None:
+        """Return the sha256 of the table that it serves, or None if it did not say; `scheme` is http or https."""
         ...
 
 
 class HttpGatewayProbe:
-    """Asks `GET http://<address>:<port>/status`, field `routes.sha256`."""
+    """Asks `GET <scheme>://<address>:<port>/status`, field `routes.sha256`.
+
+    No certificate is checked: none has a pod's address, and nothing that is secret is sent or believed.
+    """
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def serves(self, address: str, port: int) -> str | None:
+    async def serves(self, scheme: str, address: str, port: int) -> str | None:
         host = f"[{address}]" if ":" in address else address
         try:
-            async with asyncio.timeout(LIMIT), self._session.get(f"http://{host}:{port}/status") as answer:
+            url = f"{scheme}://{host}:{port}/status"
+            async with asyncio.timeout(LIMIT), self._session.get(url, ssl=False) as answer:
                 status = orjson.loads(await answer.content.read(MAX_ANSWER))
         except (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecodeError):
             return None

@@ -164,7 +164,10 @@ class Routes:
         known.served = {uid: gateway for uid, gateway in known.served.items() if uid in pods}
         late = [uid for uid in pods if known.table_hash and not _serves(known, uid)]
         answers = await asyncio.gather(
-            *(self._probe.serves(p["status"]["podIP"], g["spec"]["port"]) for p, g in map(pods.__getitem__, late))
+            *(
+                self._probe.serves(_scheme(gateway), pod["status"]["podIP"], gateway["spec"]["port"])
+                for pod, gateway in map(pods.__getitem__, late)
+            )
         )
         for uid, serves in zip(late, answers, strict=True):
             known.served[uid] = Gateway(pods[uid][0]["metadata"]["name"], serves)
@@ -195,6 +198,10 @@ class Routes:
             for pod in self._store.pods(namespace, gateway["metadata"]["name"])
             if pod_ready(pod) and pod.get("status", {}).get("podIP")
         ]
+
+
+def _scheme(gateway: Object) -> str:
+    return "https" if gateway["spec"].get("protocol") == "HTTPS" else "http"
 
 
 def _where(namespace: str) -> Ref:
