@@ -6,7 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from opsbuddy_core.database import Database
 from opsbuddy_core.errors import StorageFullError, UnavailableError
@@ -159,3 +159,33 @@ async def test_a_server_that_does_not_answer_is_unavailable_not_an_error(postgre
     opened._current.set()
     with pytest.raises(UnavailableError):
         await count(opened)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest) -> str | None:
+    return request.getfixturevalue("postgres") if request.param == "postgres" else None
+
+
+async def test_short_work_is_one_transaction_that_others_see_when_it_is_done_and_not_when_it_raised(
+    tmp_path: Path, url: str | None
+) -> None:
+    opened = database(tmp_path, url)
+
+    def numbered(connection: Connection) -> int:
+        newest = connection.execute(text("SELECT coalesce(max(n), 0) FROM numbers")).scalar_one() + 1
+        connection.execute(text("INSERT INTO numbers VALUES (:n)"), {"n": newest})
+        return newest
+
+    def failing(connection: Connection) -> None:
+        numbered(connection)
+        raise LookupError
+
+    with pytest.raises(UnavailableError):
+        await opened.write(numbered)  # nothing is there yet
+    async with opened.running():
+        await write(opened, "CREATE TABLE numbers (n INTEGER)")
+        assert [await opened.write(numbered) for _ in range(3)] == [1, 2, 3]
+        with pytest.raises(LookupError):
+            await opened.write(failing)
+        async with opened.reading() as connection:
+            assert (await connection.execute(text("SELECT n FROM numbers ORDER BY n"))).scalars().all() == [1, 2, 3]

@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opsbuddy_core.database import Database
 from opsbuddy_utility_service.models.audit import AuditQuery, Entry, Record
@@ -15,6 +15,14 @@ from opsbuddy_utility_service.storage.tables import audit
 BATCH = 1000
 BEGINNINGS = ("started", "denied")
 ended = audit.alias("ended")
+
+
+def _columns(table: Any) -> list[Any]:
+    return [table.c[name] for name in Record.__slots__]
+
+
+LOCK = text("SELECT pg_advisory_xact_lock(hashtext('opsbuddy_utility_audit'))")
+LAST = select(*_columns(audit)).order_by(audit.c.sequence.desc()).limit(1)
 
 
 class Audit(Protocol):
@@ -45,15 +53,16 @@ class SqlAudit:
 
     async def append(self, entry: Entry) -> Record | None:
         try:
-            async with self._database.writing() as connection:
-                if self._database.shared:  # SQLite's writers are one at a time anyway
-                    await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('opsbuddy_utility_audit'))"))
-                record = Record.after(await _last(connection), entry)
-                await connection.execute(
-                    insert(audit).values({name: getattr(record, name) for name in Record.__slots__})
-                )
+            return await self._database.write(partial(self._append, entry))
         except IntegrityError:  # of run and kind: the lock keeps numbers and hashes apart
             return None
+
+    def _append(self, entry: Entry, connection: Connection) -> Record:
+        if self._database.shared:  # SQLite's writers are one at a time anyway
+            connection.execute(LOCK)
+        last = connection.execute(LAST).first()
+        record = Record.after(Record(*last) if last else None, entry)
+        connection.execute(insert(audit), {name: getattr(record, name) for name in Record.__slots__})
         return record
 
     async def page(self, query: AuditQuery) -> list[tuple[Record, Record | None]]:
@@ -90,16 +99,7 @@ class SqlAudit:
             last = found[-1].sequence
 
 
-def _columns(table: Any) -> list[Any]:
-    return [table.c[name] for name in Record.__slots__]
-
-
 def _runs() -> Any:
     same = (ended.c.run == audit.c.run) & (ended.c.kind == "ended")
     joined = audit.outerjoin(ended, same)
     return select(*_columns(audit), *_columns(ended)).select_from(joined).where(audit.c.kind.in_(BEGINNINGS))
-
-
-async def _last(connection: AsyncConnection) -> Record | None:
-    found = (await connection.execute(select(*_columns(audit)).order_by(audit.c.sequence.desc()).limit(1))).first()
-    return Record(*found) if found else None
