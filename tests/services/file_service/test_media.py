@@ -36,7 +36,7 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
         (b"RIFF\0\0\0\0WEBP", None, "a", "image/webp"),
         (b"MZ\x90\0", "image/png", "photo.png", "application/vnd.microsoft.portable-executable"),
         (b"\x7fELF\2\1", "text/plain", "notes.txt", "application/x-executable"),
-        (gzip.compress(b"x"), "application/json", "a.log.gz", "application/gzip"),
+        (gzip.compress(b"x", mtime=0), "application/json", "a.log.gz", "application/gzip"),
         (tar(), None, "a.tar", "application/x-tar"),
         (package(), None, "a.zip", "application/zip"),
         (package(), DOCX, "a", DOCX),
