@@ -1,11 +1,11 @@
-"""The UI service as a process, a gateway that tests control, and Debian's Chromium."""
+"""The UI service as a process with a gateway that tests control, the whole demo, and Debian's Chromium."""
 
 import os
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
 
+from tests.support.demo import demo
 from tests.support.fake_gateway import SERVICES, FakeGateway, service
 from tests.support.wait import eventually
 
@@ -29,6 +30,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+FIRST_OFFSET = 22_000  # of the ports of the demo: below the range from which the kernel gives ports away
 SIZES = {1440: 900, 768: 1024, 390: 844, 320: 640}
 
 
@@ -137,6 +139,14 @@ async def ui(_ui: Ui, gateway: FakeGateway) -> AsyncIterator[Ui]:
     if _ui.process is None:
         await _ui.start()
     yield _ui
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The address of each service of a demo that all tests of a worker share: let each use names of its own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    with demo(tmp_path_factory.mktemp("demo"), FIRST_OFFSET + 100 * worker) as addresses:
+        yield addresses
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -106,7 +106,7 @@ async def test_an_entry_is_kept_when_an_older_one_goes(browser: Browser, ui: Ui,
     async with opened(browser, ui.url) as watched:
         page = watched.page
         await expect(page.locator(".entry")).to_have_count(2)
-        link = page.locator(".entry[data-key=file-service] a")
+        link = page.locator("#entry-file-service a")
         await link.focus()
         gateway.put(service("analytics-service"))
         await expect(page.locator(".entry")).to_have_count(1)
@@ -203,7 +203,7 @@ async def test_the_table_is_one_for_who_cannot_see_it(
             await expect(page.get_by_role(landmark)).to_have_count(1)
         assert await page.locator("[aria-live]").count() == 1
         outside = await page.evaluate(
-            """[...document.body.children].filter(e => e.innerText.trim() && !e.matches("header, main, .skip")).map(e => e.outerHTML)"""
+            """[...document.body.children].filter(e => e.checkVisibility() && e.innerText.trim() && !e.matches("header, main, .skip")).map(e => e.outerHTML)"""
         )
         assert outside == []
 

@@ -19,7 +19,7 @@ async def test_home_welcomes_and_tells_the_truth(
     page = (await http.get("/")).text
     assert "Welcome to OpsBuddy - AI driven oncall support" in page
     assert "<title>All six services are healthy. · OpsBuddy</title>" in page
-    assert re.findall(r'<tbody [^>]*data-key="([^"]+)"', page) == [
+    assert re.findall(r'<tbody [^>]*id="row-([^"]+)"', page) == [
         "gateway", "file-service", "utility-service", "analytics-service", "timeseries-service", "ui-service",
     ]  # fmt: skip
     gateway.put(down("file-service"))
@@ -54,7 +54,7 @@ async def test_system_shows_every_service_in_detail(
     page = (await http.get("/system")).text
     assert page.count('<section class="service"') == 6
     assert "10.244.2.1:8001</code> unhealthy" in page
-    assert '<a href="/system" aria-current="page">' in page
+    assert '<a href="/system" data-key="s" aria-current="page">' in page
 
 
 async def test_a_name_with_markup_is_shown_not_run(

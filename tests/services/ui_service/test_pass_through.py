@@ -1,5 +1,6 @@
 import json
 from collections.abc import AsyncIterator
+from urllib.parse import unquote
 
 import httpx2
 import pytest
@@ -20,6 +21,10 @@ JSON = {"content-type": "application/json"}
         ("GET", "/api/configs?category=system", "/api/utils/configs?category=system"),
         ("POST", "/api/configs", "/api/utils/configs"),
         ("GET", "/api/system/info", "/api/utils/system/info"),
+        ("POST", "/api/system/execute", "/api/utils/system/execute"),
+        ("PATCH", "/api/files/7f3c", "/api/files/7f3c"),
+        ("PUT", "/api/utils/configs/a%2Fb?x=1", "/api/utils/configs/a%2Fb?x=1"),
+        ("GET", "/api/timeseries/api/v1/labels", "/api/timeseries/api/v1/labels"),
         ("GET", "/api/analytics/metrics", "/api/analytics/metrics"),
         ("GET", "/api/analytics/stats", "/api/analytics/stats"),
     ],
@@ -28,7 +33,11 @@ async def test_a_request_and_its_answer_pass_through_the_gateway(
     http: httpx2.AsyncClient, gateway: FakeGateway, method: str, path: str, onward: str
 ) -> None:
     body = b"name=test&category=system&value=true" if method == "POST" else b""
-    gateway.answers[method, onward.partition("?")[0]] = (207, JSON | {"etag": '"a"', "set-cookie": "x=1"}, b'{"a": 1}')
+    gateway.answers[method, unquote(onward.partition("?")[0])] = (
+        207,
+        JSON | {"etag": '"a"', "set-cookie": "x=1"},
+        b'{"a": 1}',
+    )
     form = {"content-type": "application/x-www-form-urlencoded"} if body else {}
     answer = await http.request(method, path, content=body, headers=form | {"x-request-id": "r-1"})
     assert (answer.status_code, answer.json(), answer.headers["etag"]) == (207, {"a": 1}, '"a"')
@@ -72,15 +81,29 @@ async def test_an_upload_of_unknown_length_arrives_whole(http: httpx2.AsyncClien
     assert gateway.received[0].body == b"".join(bytes([number]) * 65_536 for number in range(40))
 
 
-async def test_a_name_cannot_lead_out_of_the_files(http: httpx2.AsyncClient, gateway: FakeGateway) -> None:
-    await http.get("/api/files/%2e%2e%2Futils%2Fsystem%2Fexecute")
-    assert all(
-        request.path.startswith("/api/files/") and ".." not in request.path.split("/") for request in gateway.received
-    )
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/files/%2e%2e%2Futils%2Fsystem%2Fexecute",
+        "/api/files/x/%2e%2e/%2e%2e/status",
+        "/api/utils/%2e%2e/files",
+        "/api/utils/%2e%2e%2f%2e%2e%2fstatus",
+        "/api/other/x",
+        "/api/filesystem/x",
+    ],
+)
+async def test_a_name_cannot_lead_out_of_its_service(http: httpx2.AsyncClient, gateway: FakeGateway, path: str) -> None:
+    service = path.split("/")[2]
+    await http.get(path)
+    for request in gateway.received:
+        assert request.path.startswith(f"/api/{service}/")
+        assert ".." not in request.path.split("/")
 
 
-async def test_commands_are_not_offered(http: httpx2.AsyncClient, gateway: FakeGateway) -> None:
-    assert (await http.post("/api/system/execute", data={"command": "uptime"})).status_code in (404, 405)
+async def test_a_page_of_another_site_runs_no_command(http: httpx2.AsyncClient, gateway: FakeGateway) -> None:
+    for headers in ({"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}):
+        answer = await http.post("/api/system/execute", data={"command": "uptime"}, headers=headers)
+        assert answer.status_code == 403
     assert not gateway.received
 
 

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
+import orjson
 from pydantic import BaseModel, ValidationError
 
 from opsbuddy_core import trace
-from opsbuddy_core.errors import DeadlineError, UnavailableError, UpstreamError
+from opsbuddy_core.errors import DeadlineError, FieldError, OpsBuddyError, UnavailableError, UpstreamError
 from opsbuddy_core.health import HealthReport
 from opsbuddy_ui_service.models import GatewayStatus
 from opsbuddy_ui_service.settings import UiSettings
@@ -27,6 +28,14 @@ class Gateway(Protocol):
     async def status(self) -> GatewayStatus: ...
 
     async def health(self) -> HealthReport: ...
+
+
+class RefusedError(OpsBuddyError):
+    """A service refused a request, in its own words; `answered` is the status it gave."""
+
+    def __init__(self, answered: int, detail: str, errors: tuple[FieldError, ...]) -> None:
+        super().__init__(detail, errors=errors)
+        self.answered = answered
 
 
 class HttpGateway:
@@ -75,17 +84,27 @@ class HttpGateway:
                 f"The gateway at {self.url} cannot be reached: {why(error)}.", retry_after=2
             ) from error
 
-    async def _ask(self, path: str, model: type[M]) -> M:
+    async def fetch(self, method: str, path: str, *, headers: Mapping[str, str], body: Any = None) -> Any:
+        """Ask a service for JSON, with a body of JSON if there is one. Raises RefusedError for what it refuses, in its own words."""
+        sent = {**headers, "accept": "application/json", "accept-encoding": "identity"}
+        data = None
+        if body is not None:
+            sent["content-type"], data = "application/json", orjson.dumps(body)
+        status, raw = await self._answer(method, path, sent, data)
         try:
-            async with (
-                asyncio.timeout(self._limit),
-                self.request("GET", path, headers={"accept-encoding": "identity"}, data=None) as answer,
-            ):
-                body = await _read(answer)
-        except TimeoutError as error:
-            raise DeadlineError(f"No answer from {self.url}{path} within {self._limit:g} s.") from error
-        if answer.status not in (HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE):
-            raise UpstreamError(f"{self.url}{path} answered {answer.status} where 200 was expected.")
+            answer = orjson.loads(raw) if raw else None
+        except orjson.JSONDecodeError as error:
+            raise UpstreamError(
+                f"{path.partition('?')[0]} answered {status} with something that is not JSON."
+            ) from error
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise _refused(status, answer, path)
+        return answer
+
+    async def _ask(self, path: str, model: type[M]) -> M:
+        status, body = await self._answer("GET", path, {"accept-encoding": "identity"}, None)
+        if status not in (HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE):
+            raise UpstreamError(f"{self.url}{path} answered {status} where 200 was expected.")
         try:
             return model.model_validate_json(body)
         except ValidationError as error:
@@ -94,6 +113,28 @@ class HttpGateway:
             raise UpstreamError(
                 f"{self.url}{path} answered something else than was expected: {where} {first['msg']}."
             ) from error
+
+    async def _answer(
+        self, method: str, path: str, headers: Mapping[str, str], data: bytes | None
+    ) -> tuple[int, bytes]:
+        try:
+            async with (
+                asyncio.timeout(self._limit),
+                self.request(method, path, headers=headers, data=data) as answer,
+            ):
+                return answer.status, await _read(answer)
+        except TimeoutError as error:
+            raise DeadlineError(
+                f"No answer from {self.url}{path.partition('?')[0]} within {self._limit:g} s."
+            ) from error
+
+
+def _refused(status: int, answer: Any, path: str) -> RefusedError:
+    problem = answer if isinstance(answer, dict) else {}
+    detail = problem.get("detail") or f"{path.partition('?')[0]} answered {status}."
+    errors = [each for each in problem.get("errors") or () if isinstance(each, dict)]
+    named = tuple(FieldError(str(each.get("field", "")), str(each.get("reason", ""))) for each in errors)
+    return RefusedError(status, str(detail), named)
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:

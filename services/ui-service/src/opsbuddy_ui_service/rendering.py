@@ -1,8 +1,9 @@
 """Turns views into HTML."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
-from typing import Literal
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -11,9 +12,27 @@ from opsbuddy_ui_service.models import View
 from opsbuddy_ui_service.monitor import News
 from opsbuddy_ui_service.settings import UiSettings
 
-Page = Literal["home", "system"]
 MINUTE, HOUR, DAY = 60, 3600, 86400
 GRACE = 3.0  # seconds that an event may be late on its way before an open page calls itself old
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page in the rail. `key` goes there after g; `icon` is the path of a drawing of 24 by 24."""
+
+    name: str
+    address: str
+    title: str
+    key: str
+    icon: str
+
+
+RAIL = (
+    Entry("home", "/", "Home", "h", "M3 11 12 4l9 7v9H3z"),
+    Entry("system", "/system", "System", "s", "M3 12h4l3-8 4 16 3-8h4"),
+)
+PAGES = frozenset(entry.name for entry in RAIL)
+LIVE = {"home": "_home.html", "system": "_system.html"}  # the part that changes with the state; the others have a strip
 
 
 class Rendering:
@@ -31,23 +50,28 @@ class Rendering:
         self._environment.globals.update(
             asset=assets.url,
             namespace_name=settings.pod_namespace or "",
-            port=settings.service_port,
+            rail=RAIL,
             release=version("opsbuddy-ui-service"),
             stale_after=round((settings.stale_after + GRACE) * 1000),
         )
         self._environment.filters.update(iso=iso, clock=clock, ago=ago)
-        self._latest: dict[Page, tuple[int, str]] = {}
+        self._latest: dict[str, tuple[int, str]] = {}
 
-    def page(self, name: Page, view: View) -> str:
-        """Return a page as a whole."""
-        return self._environment.get_template(f"{name}.html").render(view=view, page=name)
+    def page(self, name: str, view: View, **shown: Any) -> str:
+        """Return a page as a whole; `shown` is what its template needs besides the state of the platform."""
+        return self._environment.get_template(f"{name}.html").render(view=view, page=name, **shown)
 
-    def state(self, name: Page, news: News) -> str:
-        """Return the part of a page that changes; the same text for everyone who has it open."""
-        number, html = self._latest.get(name, (0, ""))
+    def fragment(self, template: str, **shown: Any) -> str:
+        """Return a piece of a page."""
+        return self._environment.get_template(template).render(**shown)
+
+    def state(self, name: str, news: News) -> str:
+        """Return the part of a page that changes with the state; the same text for everyone who has it open."""
+        template = LIVE.get(name, "_strip.html")
+        number, html = self._latest.get(template, (0, ""))
         if number != news.number:
-            html = self._environment.get_template(f"_{name}.html").render(view=news.view)
-            self._latest[name] = (news.number, html)
+            html = self.fragment(template, view=news.view)
+            self._latest[template] = (news.number, html)
         return html
 
     def favicon(self, view: View) -> str:

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, quote
 
 import orjson
 from fastapi import APIRouter, Request
 from starlette.requests import ClientDisconnect
 
-from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, TooLargeError
+from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, NotFoundError, TooLargeError
 from opsbuddy_ui_service.gateway import HttpGateway
 from opsbuddy_ui_service.handlers.relay import Onward, Relay, onward
 
+Service = Literal["files", "utils", "analytics", "timeseries"]
 MAX_LOG = 512 * 1024
 MAX_FIELDS = 20
 JSON = {"content-type": "application/json"}
@@ -34,6 +35,14 @@ CONFIG = {
         "description": {"type": "string"},
     },
 }
+COMMAND = {
+    "type": "object",
+    "required": ["command"],
+    "properties": {
+        "command": {"type": "string", "description": "The words of a command that a template allows"},
+        "timeout": {"type": "number", "description": "Seconds"},
+    },
+}
 FILE = {
     "type": "object",
     "required": ["file"],
@@ -48,7 +57,7 @@ FILE = {
 def router(gateway: HttpGateway) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(prefix="/api")
-    for part in (_files, _utility, _analytics):
+    for part in (_files, _utility, _analytics, _services):
         routes.include_router(part(gateway))
     return routes
 
@@ -96,6 +105,12 @@ def _utility(gateway: HttpGateway) -> APIRouter:
     async def read_system_info(request: Request) -> Relay:
         return Relay(gateway, onward(request, "/api/utils/system/info"))
 
+    @routes.post(
+        "/system/execute", summary="Run a command that a template allows", openapi_extra=_takes(COMMAND, *kinds)
+    )
+    async def execute(request: Request) -> Relay:
+        return Relay(gateway, onward(request, "/api/utils/system/execute"))
+
     return routes
 
 
@@ -124,6 +139,20 @@ def _analytics(gateway: HttpGateway) -> APIRouter:
     async def read_stats(request: Request) -> Relay:
         return Relay(gateway, onward(request, "/api/analytics/stats"))
 
+    return routes
+
+
+def _services(gateway: HttpGateway) -> APIRouter:
+    """Everything else that the services offer, under the same addresses as at the gateway: the pages ask here, their own origin."""
+    routes = APIRouter(include_in_schema=False)
+
+    async def relay(service: Service, rest: str, request: Request) -> Relay:  # noqa: ARG001 - the framework checks it
+        if any(part in {".", ".."} for part in rest.split("/")):
+            raise NotFoundError(f"There is nothing at {rest}.")
+        path = request.scope["raw_path"].decode("ascii")  # as it was sent: a name may have an encoded slash in it
+        return Relay(gateway, onward(request, path))
+
+    routes.add_api_route("/{service}/{rest:path}", relay, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
     return routes
 
 

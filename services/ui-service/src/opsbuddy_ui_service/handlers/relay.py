@@ -49,6 +49,11 @@ class Onward:
     data: AsyncIterator[bytes] | bytes | None = None
 
 
+def credentials(request: Request) -> dict[str, str]:
+    """Return the headers by which a service knows who asks."""
+    return {name: request.headers[name] for name in ("authorization",) if name in request.headers}
+
+
 def onward(request: Request, path: str) -> Onward:
     """Return the same request for another path: query, body and the headers that matter."""
     headers = {

@@ -1,0 +1,88 @@
+// What the hand does on every page: open a row, check a service, copy, undo.
+import { call, excuse } from "./calls.js";
+import { now, say, seconds } from "./clock.js";
+
+const byId = (id) => document.getElementById(id);
+const stamp = () => seconds(new Date(now()));
+const KEPT = 5; // answers of earlier checks
+
+function open(name, wanted) {
+  const opener = document.querySelector(`[aria-controls="card-${CSS.escape(name)}"]`);
+  opener?.setAttribute("aria-expanded", String(wanted));
+  byId(`card-${name}`)?.toggleAttribute("hidden", !wanted);
+  return opener;
+}
+export async function busy(button, work) {
+  if (button.getAttribute("aria-busy") === "true") return;
+  button.setAttribute("aria-busy", "true");
+  try { await work(); } finally { button.removeAttribute("aria-busy"); }
+}
+
+async function check(button) {
+  const name = button.dataset.check;
+  open(name, true);
+  const place = document.querySelector(`[data-answer="${CSS.escape(name)}"]`);
+  await busy(button, async () => {
+    const entry = document.createElement("div");
+    const line = entry.appendChild(document.createElement("p"));
+    try {
+      const { word, duration_ms: took, answer } = await call("POST", `/api/services/${encodeURIComponent(name)}/check`);
+      line.textContent = `Checked at ${stamp()}: ${word.toLowerCase()}. Answered in ${Math.round(took)} ms:`;
+      const raw = entry.appendChild(document.createElement("pre"));
+      raw.tabIndex = 0;
+      raw.textContent = JSON.stringify(answer, null, 2);
+    } catch (error) {
+      line.textContent = `Checked at ${stamp()}: ${excuse(error)}`;
+    }
+    place.prepend(entry);
+    while (place.children.length > KEPT) place.lastChild.remove();
+  });
+}
+function checkAll(button) {
+  return busy(button, async () => {
+    try {
+      if (document.body.dataset.page === "system") await Promise.all([...document.querySelectorAll("[data-check]")].map(check));
+      const { services } = await call("POST", "/api/services/check");
+      say(byId("checked"), `${services.length} services checked at ${stamp()}.`);
+    } catch (error) {
+      say(byId("checked"), `Not checked: ${excuse(error)}`);
+    }
+  });
+}
+async function copy(button) {
+  await navigator.clipboard.writeText(button.dataset.copy);
+  const before = button.textContent;
+  if (before === "Copied") return;
+  say(button, "Copied");
+  setTimeout(() => say(button, before), 2000);
+}
+
+// --- one line at the foot of the page says what was done; `undo` is offered for as long as it stands there
+let gone;
+export function notice(text, undo) {
+  const place = byId("notice");
+  const line = document.createElement("p");
+  line.textContent = text;
+  const button = undo ? document.createElement("button") : null;
+  if (button) {
+    button.type = "button";
+    button.textContent = "Undo";
+    button.addEventListener("click", () => busy(button, async () => {
+      try { await undo(); place.replaceChildren(); } catch (error) { line.textContent = `Not undone: ${excuse(error)}`; }
+    }));
+  }
+  place.replaceChildren(line, ...(button ? [button] : []));
+  clearTimeout(gone);
+  gone = setTimeout(() => { if (!place.contains(document.activeElement)) place.replaceChildren(); }, undo ? 15000 : 6000);
+}
+
+document.addEventListener("click", (event) => {
+  const target = event.target.closest("button, a[data-open]");
+  if (!target) return;
+  const { check: one, checkAll: all, copy: text, open: name } = target.dataset;
+  if (target.matches(".opener")) open(target.getAttribute("aria-controls").slice(5), target.getAttribute("aria-expanded") !== "true");
+  else if (one !== undefined) check(target);
+  else if (all !== undefined) checkAll(target);
+  else if (text !== undefined) copy(target);
+  else if (name !== undefined) open(name, true)?.focus({ preventScroll: true });
+});

@@ -1,0 +1,75 @@
+// Keeps an open page true: one stream tells what changed, the page says when nothing is heard any more. Other modules listen to the stream by `on`.
+import { ago, clock, heardFrom, now, say, seconds, tell, utc } from "./clock.js";
+import { morph } from "./morph.js";
+
+const body = document.body;
+const staleAfter = Number(body.dataset.staleAfter);
+const icons = Object.fromEntries(body.dataset.icons.split(" ").map((url) => [url.match(/(\w+)\.svg$/)[1], url]));
+const byId = (id) => document.getElementById(id);
+const live = () => document.querySelector("[data-live]");
+let heard = Date.now(); // when this page was told something last, by its own clock
+let told = Date.parse(body.dataset.at); // and by the server's
+
+function accept({ at, tone, html }) {
+  heard = Date.now();
+  heardFrom(Date.parse(at));
+  if (html) morph(live(), html);
+  told = Date.parse(at);
+  live().dataset.tone = tone;
+  tick();
+}
+
+// --- one stream a tab; silence makes the page old, whatever the reason
+const listeners = [];
+let wanted = { page: body.dataset.page };
+let last = null; // id of the last event that has one
+let stream = null;
+let pause = 1000;
+// Call `handle` with the data of each event of this name.
+export function on(name, handle) {
+  listeners.push([name, handle]);
+  stream?.addEventListener(name, take(handle));
+}
+// Ask for more in the same stream, from now on: `parameters` go into its address.
+export function want(parameters) {
+  wanted = { page: body.dataset.page, ...parameters };
+  last = null;
+  listen();
+}
+const take = (handle) => (event) => { if (event.lastEventId) last = event.lastEventId; handle(JSON.parse(event.data), event.lastEventId); };
+function listen() {
+  stream?.close();
+  const opened = stream = new EventSource(`/events?${new URLSearchParams(last ? { ...wanted, after: last } : wanted)}`);
+  for (const [name, handle] of listeners) opened.addEventListener(name, take(handle));
+  opened.addEventListener("error", () => {
+    if (opened.readyState !== EventSource.CLOSED || opened !== stream) return; // it tries again by itself
+    setTimeout(() => { if (opened === stream) listen(); }, pause * (0.75 + Math.random() / 2));
+    pause = Math.min(pause * 2, 15000);
+  });
+}
+on("state", (state) => { pause = 1000; accept(state); });
+
+// --- each second: the clock, ages, and whether this is still live
+function tick() {
+  const at = new Date(now());
+  say(byId("here"), seconds(at));
+  say(byId("utc"), utc(at));
+  tell(document);
+  const age = Date.now() - heard;
+  const old = age > staleAfter;
+  document.documentElement.classList.toggle("is-old", old);
+  const since = new Date(told);
+  const said = old ? ago(since) : "";
+  say(byId("age"), said);
+  for (const element of document.querySelectorAll(".age")) say(element, said);
+  say(byId("old"), old ? `Nothing heard from OpsBuddy since ${clock(since)}. What follows is from then. If you came through a port-forward, start it again.` : "");
+  const title = `${old ? `Old, from ${clock(since)}: ` : ""}${byId("truth").textContent} · OpsBuddy`;
+  if (document.title !== title) document.title = title;
+  const icon = icons[old ? "stale" : live().dataset.tone];
+  if (byId("icon").getAttribute("href") !== icon) byId("icon").setAttribute("href", icon);
+}
+
+heardFrom(told);
+tick();
+setInterval(tick, 1000);
+listen();

@@ -1,0 +1,11 @@
+// Puts fresh HTML in the place of old: what is there stays there, so that focus, selection, open cards and typed words survive an update.
+import { tell } from "./clock.js";
+
+export function morph(element, html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  tell(template.content);
+  return htmx.swap({ target: element, text: template.innerHTML, swap: "outerMorph", sourceElement: element });
+}
+// What the server sends by htmx gets the reader's times before it is shown.
+document.addEventListener("htmx:before:swap", ({ detail }) => { for (const task of detail.tasks) if (task.fragment) tell(task.fragment); });

@@ -1,0 +1,104 @@
+"""What holds of every page of the rail, on the whole platform."""
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, expect
+
+from opsbuddy_ui_service.rendering import RAIL
+from tests.ui.conftest import opened, picture
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+ADDRESSES = [entry.address for entry in RAIL]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+MOST_BYTES = 150_000
+SHIFTS = """new Promise(done => {
+  let sum = 0;
+  new PerformanceObserver(list => { for (const shift of list.getEntries()) if (!shift.hadRecentInput) sum += shift.value; })
+    .observe({ type: "layout-shift", buffered: true });
+  requestAnimationFrame(() => setTimeout(() => done(sum), 300));
+})"""
+WEIGHT = """performance.getEntriesByType("navigation").concat(performance.getEntriesByType("resource"))
+  .filter(entry => !entry.name.includes("/events")).reduce((sum, entry) => sum + entry.transferSize, 0)"""
+
+
+def name(address: str) -> str:
+    return address.strip("/") or "home"
+
+
+async def ready(page: Page) -> None:
+    """Wait until the page hears of the platform's state and its fonts are there."""
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    await page.evaluate("document.fonts.ready")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("address", ADDRESSES)
+async def test_axe_finds_nothing(browser: Browser, platform: dict[str, str], address: str, theme: str) -> None:
+    async with opened(browser, platform["ui-service"] + address, color_scheme=theme) as watched:
+        await ready(watched.page)
+        found = await Axe().run(watched.page, options={"runOnly": {"type": "tag", "values": RULES}})
+        assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 768, 390, 320])
+@pytest.mark.parametrize("address", ADDRESSES)
+async def test_it_fits_the_screen_complains_of_nothing_and_asks_nobody_else(
+    browser: Browser, platform: dict[str, str], address: str, width: int, theme: str
+) -> None:
+    url = platform["ui-service"]
+    async with opened(browser, url + address, width, color_scheme=theme) as watched:
+        page = watched.page
+        await ready(page)
+        assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        assert await page.locator("h1").count() == 1
+        await page.screenshot(path=picture(f"{name(address)}-{theme}-{width}"), full_page=True)
+        assert watched.complaints == []
+        assert {asked for asked in watched.asked if not asked.startswith((url, "data:"))} == set()
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+async def test_its_first_view_weighs_little_and_nothing_moves(
+    browser: Browser, platform: dict[str, str], address: str
+) -> None:
+    async with opened(browser, platform["ui-service"] + address) as watched:
+        await ready(watched.page)
+        assert await watched.page.evaluate(WEIGHT) < MOST_BYTES
+        assert await watched.page.evaluate(SHIFTS) < 0.01
+
+
+async def test_the_keyboard_alone_leads_to_every_page(browser: Browser, platform: dict[str, str]) -> None:
+    async with opened(browser, platform["ui-service"]) as watched:
+        page = watched.page
+        for entry in RAIL:
+            await ready(page)
+            await page.keyboard.press("Control+k")
+            await expect(page.get_by_role("dialog")).to_be_visible()
+            await page.keyboard.type(f"go {entry.title}")
+            await expect(page.get_by_role("option", selected=True)).to_have_text(f"Go to {entry.title}g {entry.key}")
+            await page.keyboard.press("Enter")
+            await page.wait_for_url(f"**{entry.address}")
+        for entry in RAIL:
+            await ready(page)
+            await page.keyboard.press("g")
+            await page.keyboard.press(entry.key)
+            await page.wait_for_url(f"**{entry.address}")
+        await page.keyboard.press("?")
+        await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
+
+
+async def test_the_theme_is_kept_and_there_before_the_first_paint(browser: Browser, platform: dict[str, str]) -> None:
+    async with opened(browser, platform["ui-service"]) as watched:
+        page = watched.page
+        await ready(page)
+        ground = "getComputedStyle(document.documentElement).backgroundColor"
+        day = await page.evaluate(ground)
+        await page.get_by_role("button", name="Theme").click()
+        await page.get_by_role("button", name="Theme: day").click()
+        await expect(page.get_by_role("button", name="Theme: night")).to_be_visible()
+        night = await page.evaluate(ground)
+        assert night != day
+        await page.reload()
+        assert await page.evaluate(ground) == night
