@@ -14,8 +14,17 @@ class FakeCommand:
 
     order: Order
     take: Take
+    output: bytes | None = None
     end: "asyncio.Future[Ended]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     stopped: int = 0
+    begun: bool = False
+    ends_with: Ended = field(default_factory=lambda: Ended("exited", exit_code=0))
+
+    def go(self) -> None:
+        self.begun = True
+        if self.output is not None:
+            self.take("stdout", self.output)
+            self.finish(self.ends_with)
 
     async def ended(self) -> Ended:
         return await asyncio.shield(self.end)
@@ -31,7 +40,7 @@ class FakeCommand:
 
 @dataclass
 class FakeLauncher:
-    """Every command that is not held says `output` and ends with `ended` at once."""
+    """Every command that is not held says `output` and ends with `ended` as soon as it may begin."""
 
     level: str = "landlock"
     hold: bool = False
@@ -47,11 +56,8 @@ class FakeLauncher:
     async def launch(self, order: Order, take: Take) -> FakeCommand:
         if not self.works:
             raise UnavailableError("Commands cannot be started at the moment.")
-        command = FakeCommand(order, take)
+        command = FakeCommand(order, take, None if self.hold else self.output, ends_with=self.ended)
         self.commands.append(command)
-        if not self.hold:
-            take("stdout", self.output)
-            command.finish(self.ended)
         return command
 
     async def stop(self) -> None: ...

@@ -6,10 +6,14 @@ import json
 from typing import Any
 
 import httpx2
+import pytest
 
+from opsbuddy_core.errors import UnavailableError
 from opsbuddy_utility_service.factory import build
+from opsbuddy_utility_service.models.audit import Entry, Record
 from opsbuddy_utility_service.sandbox.order import Ended
 from opsbuddy_utility_service.settings import UtilitySettings
+from opsbuddy_utility_service.storage.audit import SqlAudit
 from tests.services.utility_service.conftest import Service
 from tests.support.apps import client
 from tests.support.fake_launcher import FakeLauncher
@@ -130,7 +134,7 @@ async def test_a_run_is_on_record_before_it_starts_and_closed_after_it(service: 
 
 
 async def _begun(service: Service) -> bool:
-    return bool(service.launcher.commands)
+    return any(command.begun for command in service.launcher.commands)
 
 
 ENDS = [
@@ -190,6 +194,22 @@ async def test_a_launcher_that_does_not_work_leaves_a_closed_record(service: Ser
     result = (await execute(service, command="uptime")).json()
     assert result["reason"] == "not_started"
     assert [run["reason"] for run in await service.audited()] == ["not_started"]
+
+
+async def test_what_cannot_be_recorded_is_called_off_before_it_begins(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(_: SqlAudit, __: Entry) -> Record:
+        raise UnavailableError("The database does not answer.", retry_after=3)
+
+    monkeypatch.setattr(SqlAudit, "append", fails)
+    answer = await execute(service, command="uptime")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "3")
+
+    async def called_off() -> bool:
+        return [(command.begun, command.stopped) for command in service.launcher.commands] == [(False, 1)]
+
+    await eventually(called_off, what="it is called off")
 
 
 async def test_output_is_streamed_as_it_comes(service: Service) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import psutil
 import pytest
 
+from opsbuddy_utility_service.sandbox import landlock
 from opsbuddy_utility_service.sandbox.order import Ended, Order
-from opsbuddy_utility_service.storage.launcher import SandboxLauncher
+from opsbuddy_utility_service.storage.launcher import Running, SandboxLauncher, Take
 from tests.support.wait import eventually
 
 pytestmark = pytest.mark.process
@@ -29,7 +30,7 @@ class Commands:
 
     async def run(self, *argv: str, **members: Any) -> Ended:
         self.output = b""
-        return await (await self.launcher.launch(order(*argv, **members), self.take)).ended()
+        return await (await begin(self.launcher, order(*argv, **members), self.take)).ended()
 
     async def shell(self, script: str, **members: Any) -> Ended:
         return await self.run("/bin/sh", "-c", script, **members)
@@ -48,6 +49,12 @@ def order(*argv: str, **members: Any) -> Order:
         "browse": [],
     }
     return Order(program=argv[0], argv=list(argv), **defaults | members)
+
+
+async def begin(launcher: SandboxLauncher, wanted: Order, take: Take) -> Running:
+    running = await launcher.launch(wanted, take)
+    running.go()
+    return running
 
 
 @pytest.fixture
@@ -172,7 +179,7 @@ async def test_a_timeout_ends_the_whole_tree(commands: Commands, script: str, si
 
 async def test_a_flood_blocks_nobody_fills_no_memory_and_can_be_stopped(commands: Commands) -> None:
     before = psutil.Process().memory_info().rss
-    running = await commands.launcher.launch(order("/usr/bin/yes"), commands.take)
+    running = await begin(commands.launcher, order("/usr/bin/yes"), commands.take)
     begun = time.monotonic()
 
     async def much() -> bool:
@@ -187,6 +194,49 @@ async def test_a_flood_blocks_nobody_fills_no_memory_and_can_be_stopped(commands
     await eventually(lambda: _nobody(commands.launcher), within=3, what="nothing of it is left")
 
 
+async def test_a_command_does_nothing_before_the_word_and_nothing_at_all_when_it_is_called_off(
+    commands: Commands, tmp_path: Path
+) -> None:
+    kept = order("/bin/sh", "-c", "echo it ran > file", cwd=str(tmp_path), read=[str(tmp_path)], write=[str(tmp_path)])
+    ready, called_off = [await commands.launcher.launch(kept, commands.take) for _ in range(2)]
+
+    async def prepared() -> bool:  # each with its keeper
+        return len(below(commands.launcher)) == 4
+
+    await eventually(prepared, what="both are ready")
+    called_off.stop()
+    assert (await called_off.ended()).problem == "it was called off"
+    assert not (tmp_path / "file").exists()
+    ready.go()
+    assert (await ready.ended()).exit_code == 0
+    assert (tmp_path / "file").read_text() == "it ran\n"
+
+
+async def test_a_file_that_takes_the_place_of_another_can_be_read_by_the_next_command(
+    commands: Commands, tmp_path: Path
+) -> None:
+    place = tmp_path / "file"
+    for text in ("first", "second", "third"):
+        place.unlink(missing_ok=True)
+        place.write_text(text)
+        assert (await commands.run("/bin/cat", str(place), read=[str(place)])).exit_code == 0
+        assert commands.output == text.encode()
+    assert (await commands.run("/bin/cat", str(place))).exit_code == 1
+
+
+def test_rules_are_kept_for_the_same_places_and_not_without_end(tmp_path: Path) -> None:
+    rulesets = landlock.Rulesets()
+    first = rulesets.of([str(tmp_path)], [], [])
+    assert rulesets.of([str(tmp_path)], [], []) == first
+    assert rulesets.of([], [str(tmp_path)], []) != first
+    for number in range(2 * landlock.MOST_KEPT):
+        rulesets.of([str(tmp_path / str(number))], [], [])
+    kept = [ruleset for _, ruleset in rulesets._kept.values()]
+    assert len(set(kept)) == landlock.MOST_KEPT
+    for ruleset in kept:
+        os.close(ruleset)
+
+
 async def test_orphans_by_the_dozen_leave_no_zombies(commands: Commands) -> None:
     ended = await asyncio.gather(*(_orphan(commands.launcher) for _ in range(20)))
     assert {each.cause for each in ended} == {"exited"}
@@ -194,12 +244,12 @@ async def test_orphans_by_the_dozen_leave_no_zombies(commands: Commands) -> None
 
 
 async def _orphan(launcher: SandboxLauncher) -> Ended:
-    running = await launcher.launch(order("/bin/sh", "-c", "setsid sleep 2 & setsid true & echo x"), lambda *_: None)
+    running = await begin(launcher, order("/bin/sh", "-c", "setsid sleep 2 & setsid true & echo x"), lambda *_: None)
     return await running.ended()
 
 
 async def test_a_launcher_that_was_killed_is_replaced_and_what_ran_is_ended(commands: Commands) -> None:
-    running = await commands.launcher.launch(order("/bin/sleep", "60"), commands.take)
+    running = await begin(commands.launcher, order("/bin/sleep", "60"), commands.take)
 
     async def sleeps() -> list[psutil.Process]:
         return [each for each in below(commands.launcher) if each.name() == "sleep"]

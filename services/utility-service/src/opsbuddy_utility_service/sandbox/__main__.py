@@ -1,10 +1,11 @@
 """The launcher: a small process with one thread, from which commands are forked.
 
 The service itself has threads and much memory; a fork of it would be slow, and what a child may do between fork and exec is little. The launcher reads
-orders from a socket that it inherits, each with the ends of two pipes and of a control socket, and forks a keeper for each.
+orders from a socket that it inherits, each with the ends of three pipes and of a control socket, and forks a keeper for each.
 """
 
 import array
+import gc
 import os
 import select
 import signal
@@ -12,13 +13,13 @@ import socket
 import sys
 from contextlib import suppress
 
-from opsbuddy_utility_service.sandbox import confinement, tree
+from opsbuddy_utility_service.sandbox import confinement, landlock, tree
 from opsbuddy_utility_service.sandbox.confinement import probe
-from opsbuddy_utility_service.sandbox.keeper import keep
+from opsbuddy_utility_service.sandbox.keeper import Files, keep
 from opsbuddy_utility_service.sandbox.kernel import SET_CHILD_SUBREAPER, prctl
 from opsbuddy_utility_service.sandbox.order import MAX_MESSAGE, Ended, Order
 
-FILES = 3  # output, errors, control
+FILES = 4  # output, errors, gate, control
 
 
 class Launcher:
@@ -27,6 +28,7 @@ class Launcher:
     def __init__(self, channel: socket.socket) -> None:
         self._channel, self._keepers = channel, set[int]()
         self._isolation = probe()
+        self._rulesets = landlock.Rulesets()
         confinement.give_up(self._isolation)
 
     def serve(self) -> None:
@@ -57,21 +59,25 @@ class Launcher:
         files = array.array("i")
         for _, _, data in extras:
             files.frombytes(data[: len(data) - len(data) % files.itemsize])
-        output, errors, control = files
+        *given, control = files
         with socket.socket(fileno=control) as line:
             try:
-                pid = os.fork()
+                self._keepers.add(self._fork(Order.decode(message), given, line))
             except OSError as error:
                 line.sendall(Ended("not_started", problem=error.strerror or "no process can be made").encode())
-                pid = -1
-            if pid == 0:
-                signal.set_wakeup_fd(-1)
-                self._channel.close()
-                keep(Order.decode(message), self._isolation, output, errors, line)
-            self._keepers.add(pid)
-        os.close(output)
-        os.close(errors)
+        for file in given:
+            os.close(file)
         return True
+
+    def _fork(self, order: Order, given: list[int], line: socket.socket) -> int:
+        output, errors, gate = given
+        ruleset = self._rulesets.of(order.read, order.write, order.browse) if self._isolation.landlock else None
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            self._channel.close()
+            keep(order, self._isolation, Files(output, errors, gate, ruleset), line)
+        return pid
 
     def _collect(self) -> None:
         """Forget keepers that ended. What one left behind that was killed itself is ended here."""
@@ -92,6 +98,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # the service says when to end
         signal.signal(number, signal.SIG_IGN)
     prctl(SET_CHILD_SUBREAPER, 1)
+    gc.disable()  # a collection would touch, and so copy, what all that are forked share
     with socket.socket(fileno=int(sys.argv[1])) as channel:
         Launcher(channel).serve()
 

@@ -1,5 +1,6 @@
 """What a process does to itself before it becomes the command."""
 
+import errno
 import math
 import os
 import resource
@@ -25,11 +26,13 @@ def give_up(isolation: Isolation) -> None:
         seccomp.install()
 
 
-def enter(order: Order, isolation: Isolation) -> None:
-    """Give up what this command must not have either. Raises OSError when something of it cannot be done."""
+def enter(order: Order, isolation: Isolation, ruleset: int | None) -> None:
+    """Give up what this command must not have either; `ruleset`: Landlock's. Raises OSError when something of it cannot be done."""
     _limit(order)
     if isolation.landlock:
-        landlock.restrict(order.read, order.write, order.browse)
+        if ruleset is None:
+            raise OSError(errno.EINVAL, "it has no rules")
+        landlock.restrict(ruleset)
     if isolation.seccomp and not order.network:
         seccomp.go_offline()
 
@@ -68,7 +71,8 @@ def _works(isolation: Isolation) -> bool:
         code = 1
         try:
             give_up(isolation)
-            enter(Order("/", [], {}, "/", 1, 1, resource.RLIM_INFINITY, False, [], [], []), isolation)
+            order = Order("/", [], {}, "/", 1, 1, resource.RLIM_INFINITY, False, [], [], [])
+            enter(order, isolation, landlock.Rulesets().of([], [], []) if isolation.landlock else None)
             code = 0
         except OSError as error:
             sys.stderr.write(f"isolation by {isolation.level} does not work here: {error.strerror}\n")

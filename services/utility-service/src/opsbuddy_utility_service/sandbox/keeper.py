@@ -4,6 +4,7 @@ It is a subreaper: whatever the command starts, in whatever session, becomes its
 When the service is gone, its end of the control socket is closed, which is a word to stop as well.
 """
 
+import errno
 import os
 import select
 import signal
@@ -11,6 +12,7 @@ import socket
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import NoReturn
 
 from opsbuddy_utility_service.sandbox import confinement, tree
@@ -21,13 +23,23 @@ DEFAULT_AGAIN = (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, s
 HIGHEST_FILE = 4096
 
 
-def keep(order: Order, isolation: Isolation, output: int, errors: int, control: socket.socket) -> NoReturn:
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What a command is started with: where its output goes, what opens when it may begin, and Landlock's rules for it."""
+
+    output: int
+    errors: int
+    gate: int
+    ruleset: int | None
+
+
+def keep(order: Order, isolation: Isolation, files: Files, control: socket.socket) -> NoReturn:
     """Run the command to its end, say on the control socket how it ended, and end."""
     try:
         prctl(SET_CHILD_SUBREAPER, 1)
         os.setsid()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-        ended = _run(order, isolation, output, errors, control)
+        ended = _run(order, isolation, files, control)
     except OSError as error:
         ended = Ended("not_started", problem=_words(error))
     with suppress(OSError):  # the service is gone
@@ -35,12 +47,12 @@ def keep(order: Order, isolation: Isolation, output: int, errors: int, control: 
     os._exit(0)
 
 
-def _run(order: Order, isolation: Isolation, output: int, errors: int, control: socket.socket) -> Ended:
+def _run(order: Order, isolation: Isolation, files: Files, control: socket.socket) -> Ended:
     heard, told = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
     if pid == 0:
-        _become(order, isolation, output, errors, told)
-    for file in (told, output, errors):  # otherwise their readers would never see the end
+        _become(order, isolation, files, told)
+    for file in (told, files.output, files.errors):  # otherwise their readers would never see the end
         os.close(file)
     statuses: dict[int, int] = {}
     if problem := os.read(heard, 1000):  # nothing: the program runs
@@ -78,19 +90,22 @@ def _wait(pid: int, timeout: float, control: socket.socket) -> str:
     return "timeout"
 
 
-def _become(order: Order, isolation: Isolation, output: int, errors: int, told: int) -> NoReturn:
+def _become(order: Order, isolation: Isolation, files: Files, told: int) -> NoReturn:
+    """Get ready, wait until the service opens the gate, and be the command; a gate that is closed unopened ends it."""
     try:
         os.setsid()
         prctl(SET_PDEATHSIG, signal.SIGKILL)
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-        for file, place in ((null, 0), (output, 1), (errors, 2)):
+        for file, place in ((null, 0), (files.output, 1), (files.errors, 2)):
             os.dup2(file, place)
-        _close_others(told)
+        _close_others([told, files.gate] + ([] if files.ruleset is None else [files.ruleset]))
         for number in DEFAULT_AGAIN:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         os.chdir(order.cwd)
-        confinement.enter(order, isolation)
+        confinement.enter(order, isolation, files.ruleset)
+        if not os.read(files.gate, 1):
+            raise OSError(errno.ECANCELED, "it was called off")  # noqa: TRY301 - told like any other reason
         os.execve(order.program, order.argv, order.env)  # noqa: S606 - without a shell, as it should be
     except OSError as error:
         os.write(told, _words(error).encode())
@@ -100,8 +115,8 @@ def _become(order: Order, isolation: Isolation, output: int, errors: int, told: 
         os._exit(127)
 
 
-def _close_others(kept: int) -> None:
-    for first, last in _around((0, 1, 2, kept)):
+def _close_others(kept: Iterable[int]) -> None:
+    for first, last in _around((0, 1, 2, *kept)):
         os.closerange(first, last)
 
 

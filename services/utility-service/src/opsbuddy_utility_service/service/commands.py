@@ -4,6 +4,7 @@ import asyncio
 import shlex
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from opsbuddy_utility_service.sandbox.order import Ended, Isolation
 from opsbuddy_utility_service.service.execution import Execution
 from opsbuddy_utility_service.service.matching import find
 from opsbuddy_utility_service.storage.audit import Audit
-from opsbuddy_utility_service.storage.launcher import Launcher
+from opsbuddy_utility_service.storage.launcher import Launcher, Running
 
 LEVELS = ("rlimits", "seccomp", "landlock")  # each holds a command tighter than the one before
 END_SECONDS = 15.0
@@ -128,13 +129,17 @@ class CommandService:
         return isolation
 
     async def _run(self, execution: Execution, recorded: asyncio.Future[None]) -> None:
+        ready = asyncio.create_task(self._launcher.launch(execution.order(), execution.take))  # while it is recorded
         try:
             begun = await self._audit.append(execution.began())
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets it, and nothing runs
             recorded.set_exception(error)
             execution.fail(error)
+            with suppress(OpsBuddyError):
+                (await ready).stop()
             return
         recorded.set_result(None)
+        ended = asyncio.create_task(_ended(execution, ready))
         log.info(
             "Command started",
             operation="execute",
@@ -144,18 +149,9 @@ class CommandService:
             audit_sequence=begun.sequence if begun else None,
             audit_hash=begun.hash if begun else None,
         )
-        ended = await self._ended(execution)
-        result, entry = execution.over(ended, self._clock())
+        result, entry = execution.over(await ended, self._clock())
         await self._record_end(execution, entry)
         execution.finish(result)
-
-    async def _ended(self, execution: Execution) -> Ended:
-        try:
-            execution.launched(await self._launcher.launch(execution.order(), execution.take))
-            assert execution.running is not None  # noqa: S101 - launched
-            return await execution.running.ended()
-        except OpsBuddyError as error:
-            return Ended("not_started", problem=error.detail)
 
     async def _record_end(self, execution: Execution, entry: Entry) -> None:
         """Add the record of the end; a database that fails for a moment is tried again. What stays open is closed as lost later."""
@@ -180,6 +176,16 @@ class CommandService:
         details = {"address": actor.address, "command": part, "request_id": actor.request_id}
         template = request.template if request.template in {each.template.id for each in self._templates} else ""
         return Entry("denied", str(uuid.uuid4()), self._clock(), actor.name, template or "", "denied", details)
+
+
+async def _ended(execution: Execution, ready: asyncio.Task[Running]) -> Ended:
+    """Let it begin, now that this is on record, and wait for its end."""
+    try:
+        running = await ready
+    except OpsBuddyError as error:
+        return Ended("not_started", problem=error.detail)
+    execution.launched(running)
+    return await running.ended()
 
 
 def _described(prepared: Prepared) -> Command:

@@ -81,9 +81,12 @@ class Execution:
                 self.running.stop()
 
     def launched(self, running: Running) -> None:
+        """Let it begin, unless somebody stopped it meanwhile."""
         self.running = running
-        if self.cause:  # somebody stopped it meanwhile
+        if self.cause:
             running.stop()
+        else:
+            running.go()
 
     def take(self, stream: str, data: bytes) -> None:
         """Take output as it comes."""
@@ -205,7 +208,7 @@ def _reason(ended: Ended, cause: Reason | None) -> Reason:
     if ended.cause == "lost":
         return "lost"
     if ended.cause == "not_started":
-        return "not_started"
+        return cause or "not_started"
     if cause == "output_limit" or (cause and ended.cause == "stopped"):
         return cause
     if ended.cause == "timeout":

@@ -21,7 +21,11 @@ log = get_logger("commands")
 
 
 class Running(Protocol):
-    """A command that was started."""
+    """A command that is ready, or runs."""
+
+    def go(self) -> None:
+        """Let it begin. Without this it does nothing, not even when it is stopped or this service is killed."""
+        ...
 
     async def ended(self) -> Ended:
         """Wait until it and all that it started is gone, and all of its output was taken."""
@@ -42,7 +46,7 @@ class Launcher(Protocol):
         ...
 
     async def launch(self, order: Order, take: Take) -> Running:
-        """Start a command; `take` gets `stdout` or `stderr` and what came on it. Raises UnavailableError."""
+        """Make a command ready, up to the word that it may begin; `take` gets `stdout` or `stderr` and what came on it. Raises UnavailableError."""
         ...
 
     async def stop(self) -> None: ...
@@ -104,7 +108,7 @@ class SandboxLauncher:
 
 
 class SandboxedCommand:
-    """One command: its pipes, read as they fill, and the socket on which its keeper says how it ended."""
+    """One command: its pipes, read as they fill, a gate that it waits at, and the socket on which its keeper says how it ended."""
 
     def __init__(self, channel: socket.socket, order: Order, take: Take) -> None:
         self._loop = asyncio.get_running_loop()
@@ -113,26 +117,40 @@ class SandboxedCommand:
         self._control, control = socket.socketpair()
         self._control.setblocking(False)
         self._pipes: dict[int, str] = {}
-        theirs = [self._pipe("stdout"), self._pipe("stderr"), control.fileno()]
+        self._gate: int | None
+        gate, self._gate = os.pipe2(os.O_CLOEXEC)
+        theirs = [self._pipe("stdout"), self._pipe("stderr"), gate, control.fileno()]
         try:
             channel.sendmsg([order.encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", theirs))])
         except OSError as error:
             self._close()
             raise UnavailableError("Commands cannot be started at the moment.", retry_after=1) from error
         finally:
-            for file in theirs[:2]:
+            for file in theirs[:-1]:
                 os.close(file)
             control.close()
         for file in self._pipes:
             self._loop.add_reader(file, self._read, file)
         self._loop.add_reader(self._control, self._hear)
 
+    def go(self) -> None:
+        if self._gate is not None:
+            with suppress(BrokenPipeError):  # it could not be made ready; how it ended will be heard
+                os.write(self._gate, b"1")
+            self._close_gate()
+
     async def ended(self) -> Ended:
         return await asyncio.shield(self._done)
 
     def stop(self) -> None:
+        self._close_gate()
         with suppress(OSError):
             self._control.send(b"stop")
+
+    def _close_gate(self) -> None:
+        if self._gate is not None:
+            os.close(self._gate)
+            self._gate = None
 
     def _pipe(self, stream: str) -> int:
         ours, theirs = os.pipe2(os.O_CLOEXEC)
@@ -170,6 +188,7 @@ class SandboxedCommand:
             self._done.set_result(ended)
 
     def _close(self) -> None:
+        self._close_gate()
         self._loop.remove_reader(self._control)
         self._control.close()
         for file in self._pipes:
