@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Literal, NoReturn, Self
+from typing import ClassVar, Literal, NoReturn, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     """What all deployables share. A subclass sets the defaults of `service_name`, `title` and `service_port`."""
 
     model_config = CONFIG
+    reason_header: ClassVar[str | None] = None  # the field in which a refusal of the server names its reason as well
 
     service_name: str = Field("", validation_alias="OPSBUDDY_SERVICE", description="Name in logs, metrics and routes")
     title: str = Field("", validation_alias="OPSBUDDY_TITLE", description="Name that people read")

@@ -35,6 +35,11 @@ class BatchedTransport:
             if not self._transport.is_closing():
                 self._transport.write(data)
 
+    def finish(self, data: bytes) -> None:
+        """Write the last piece of a message, and what is waiting, at once: nothing follows that could join it."""
+        self._pieces.append(data)
+        self.flush()
+
     def write_eof(self) -> None:
         self.flush()
         self._transport.write_eof()

@@ -1,13 +1,13 @@
 """uvicorn's HTTP/1.1 protocol with limits on the head of a request, and with problem documents for what no application will ever see."""
 
 import asyncio
-import logging
-from typing import Any, cast
+from typing import cast
+from urllib.parse import unquote
 
-import orjson
-from prometheus_client import Counter
+import httptools
 from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from opsbuddy_core.errors import (
     HeadersTooLargeError,
@@ -16,31 +16,35 @@ from opsbuddy_core.errors import (
     RequestTimeoutError,
     UnavailableError,
 )
-from opsbuddy_core.logs import Line
+from opsbuddy_core.web import refusal
 from opsbuddy_core.web.batched import BatchedTransport
+from opsbuddy_core.web.cycle import Cycle
 from opsbuddy_core.web.head import Limits, fault
-from opsbuddy_core.web.problems import MEDIA_TYPE, document
 
 LINGER_SECONDS = (
     2.0  # a client that is still sending needs time to see the answer: closed at once, a reset may overtake it
 )
-REFUSED = Counter("opsbuddy_http_refused_total", "Requests refused before any application saw them", ["status"])
-line = Line("access", "Request refused", operation="request")
 
 
-def limited(limits: Limits) -> type["HttpProtocol"]:
-    """Return the protocol with these limits."""
-    return type("LimitedHttpProtocol", (HttpProtocol,), {"limits": limits})
+def limited(limits: Limits, reason_header: str | None = None) -> type["HttpProtocol"]:
+    """Return the protocol with these limits; `reason_header`: the field in which a refusal names its reason as well."""
+    return type("LimitedHttpProtocol", (HttpProtocol,), {"limits": limits, "reason_header": reason_header})
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Refuses what is malformed, too large or too slow, and then closes the connection."""
+    """Refuses what is malformed, too large or too slow, and then closes the connection.
+
+    What the parser calls for every request stands here in full, without uvicorn's method below it: most of them are that small.
+    """
 
     limits = Limits()
+    reason_header: str | None = None
+    cycle: Cycle
     _head_open = True
     _refused = False
     _quiet = 0  # bytes since the last that a request could use: of an endless head, of endless trailers
     _timer: asyncio.TimerHandle | None = None
+    _idle_since = 0.0
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -59,6 +63,7 @@ class HttpProtocol(HttpToolsProtocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     @override
@@ -66,9 +71,27 @@ class HttpProtocol(HttpToolsProtocol):
         if self._refused:
             return
         self._quiet += len(data)
-        super().data_received(data)
-        if self._refused:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._refuse(
+                MalformedError(
+                    "This is no valid HTTP/1.1 request: the request line, a header field or the framing of the body is wrong.",
+                    reason="bad_request",
+                )
+            )
             return
+        except (
+            httptools.HttpParserUpgrade
+        ):  # to anything else, answering in HTTP/1.1 is what a server does that does not know it
+            if not self._refused and self._should_upgrade():
+                self._unset_keepalive_if_required()
+                self.handle_websocket_upgrade()
+        if self._quiet and not self._refused:
+            self._incomplete()
+
+    def _incomplete(self) -> None:
+        """Look at what has come of a head or of trailers without their end."""
         if self._quiet > self.limits.head_bytes:
             self._refuse(
                 HeadersTooLargeError(
@@ -76,7 +99,7 @@ class HttpProtocol(HttpToolsProtocol):
                     reason="bad_request",
                 )
             )
-        elif self._quiet and self._timer is None and (self._head_open or self._idle):
+        elif self._timer is None and (self._head_open or self._idle):
             self._await_head()
 
     @property
@@ -105,6 +128,20 @@ class HttpProtocol(HttpToolsProtocol):
             )
         )
 
+    @override
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection if it was idle for long enough. One timer looks again and again: one for each answer would cost more than the look."""
+        self.timeout_keep_alive_task = None
+        if self.transport.is_closing():
+            return
+        left = float(self.timeout_keep_alive)
+        if self._idle and not self._quiet:
+            left += self._idle_since - self.loop.time()
+            if left <= 0:
+                self.transport.close()
+                return
+        self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+
     # --- The parser ---
 
     @override
@@ -116,12 +153,15 @@ class HttpProtocol(HttpToolsProtocol):
     @override
     def on_url(self, url: bytes) -> None:
         if not self._refused:
-            super().on_url(url)
+            self.url += url
 
     @override
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._head_open and not self._refused:  # what follows the head are trailers, and nobody asked for them
-            super().on_header(name, value)
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     @override
     def on_headers_complete(self) -> None:
@@ -129,44 +169,82 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._head_open, self._quiet = False, 0
         self._stop_timer()
-        upgrade = self.parser.should_upgrade()
-        error = fault(self.url, self.headers, self.parser.get_http_version(), self.limits, upgrade=upgrade)
+        parser, scope, headers = self.parser, self.scope, self.headers
+        upgrade, version = parser.should_upgrade(), parser.get_http_version()
+        error = fault(self.url, headers, version, self.limits, upgrade=upgrade)
         if error is not None:
             self._refuse(error)
             return
-        super().on_headers_complete()
-        if upgrade and not self._should_upgrade():
-            self.cycle.keep_alive = False  # to the parser the connection now speaks the other protocol
+        scope["method"] = parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        if upgrade and self._should_upgrade():
+            return
+        self._locate()
+        before = self.cycle
+        self.cycle = cycle = Cycle(
+            scope,
+            cast("BatchedTransport", self.transport),
+            self.flow,
+            self.logger,
+            self.server_state.default_headers,
+            self.on_response_complete,
+            expect_100_continue=self.expect_100_continue and version == "1.1",
+            # with an upgrade, to the parser the connection now speaks the other protocol
+            keep_alive=version == "1.1" and parser.should_keep_alive() and not upgrade,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:  # one that was sent before the answer to the one before
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def _locate(self) -> None:
+        """Write into the scope what is asked for."""
+        url = httptools.parse_url(self.url)
+        path: str = url.path.decode("ascii")
+        self.scope["path"] = unquote(path) if "%" in path else path
+        self.scope["raw_path"] = url.path
+        self.scope["query_string"] = url.query or b""
 
     @override
     def on_body(self, body: bytes) -> None:
-        if not self._refused:
-            self._quiet = 0
-            super().on_body(body)
+        if self._refused:
+            return
+        self._quiet = 0
+        cycle = self.cycle
+        if cycle.response_complete or (self.parser.should_upgrade() and self._should_upgrade()):
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.wake()
 
     @override
     def on_message_complete(self) -> None:
-        if not self._refused:
-            self._quiet = 0
-            super().on_message_complete()
+        if self._refused:
+            return
+        self._quiet = 0
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or (self.parser.should_upgrade() and self._should_upgrade()):
+            return
+        cycle.more_body = False
+        cycle.wake()
 
     @override
-    def handle_websocket_upgrade(self) -> None:
-        if not self._refused:
-            super().handle_websocket_upgrade()
-
-    @override
-    def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing: answering in HTTP/1.1 is what a server does that does not know the other protocol."""
-
-    @override
-    def send_400_response(self, msg: str) -> None:
-        if not self._refused:
-            self._refuse(
-                MalformedError(
-                    "This is no valid HTTP/1.1 request: the request line, a header field or the framing of the body is wrong.",
-                    reason="bad_request",
-                )
+    def on_response_complete(self) -> None:
+        """Go on with the connection: with the next request that is there already, or waiting for one."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
 
     # --- Refusing ---
@@ -175,36 +253,21 @@ class HttpProtocol(HttpToolsProtocol):
         """Take nothing more; answer if nothing else is being answered, and close once the client can have seen it."""
         self._refused = True
         self._stop_timer()
-        self._tell(error)
+        refusal.account(error, self.client[0] if self.client else None)
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             if not cycle.more_body:  # the request before this one; its answer comes first, and is the last
                 cycle.keep_alive = False
                 return
             cycle.disconnected = True  # this one: its body is wrong
-            cycle.message_event.set()
+            cycle.wake()
             if cycle.response_started:
                 self.transport.close()
                 return
-        document_ = orjson.dumps(document(error, getattr(self, "url", b"").decode("latin-1")))
-        head = b"content-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n%s\r\n"
-        retry = b"retry-after: %d\r\n" % error.retry_after if error.retry_after else b""
-        self.transport.write(
-            STATUS_LINE[int(error.status)] + head % (MEDIA_TYPE.encode(), len(document_), retry) + document_
-        )
+        self.transport.write(refusal.message(error, getattr(self, "url", b""), self.reason_header))
         if not self.transport.can_write_eof():
             self.transport.close()
             return
         self.transport.write_eof()
         self.flow.resume_reading()
         self._timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
-
-    def _tell(self, error: OpsBuddyError) -> None:
-        REFUSED.labels(int(error.status)).inc()
-        data: dict[str, Any] = {
-            "status": int(error.status),
-            "reason": error.extensions.get("reason"),
-            "detail": error.detail,
-            "client": self.client[0] if self.client else None,
-        }
-        line.write(logging.WARNING, data, None)

@@ -77,7 +77,7 @@ def config(app: ASGIApp, settings: Settings) -> Config:
         backlog=4096,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=30,
-        http=limited(limits),
+        http=limited(limits, settings.reason_header),
         ws="websockets-sansio",
         ws_max_size=settings.websocket_message_bytes,
         ws_per_message_deflate=False,

@@ -8,6 +8,8 @@ from typing_extensions import override
 
 from opsbuddy_core.errors import OpsBuddyError
 
+REASON_HEADER = "x-gateway-reason"
+
 
 class Reason(StrEnum):
     """Why a request ended as it did: one word, the same in the problem document, the log and the metric's label."""
@@ -30,6 +32,7 @@ class Reason(StrEnum):
     RESET = "reset"
     BAD_ANSWER = "bad_answer"
     ANSWER_CUT = "answer_cut"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
     TOO_MANY_WEBSOCKETS = "too_many_websockets"
     NO_ROUTE = "no_route"
     NO_TABLE = "no_table"

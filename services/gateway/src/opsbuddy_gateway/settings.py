@@ -1,12 +1,12 @@
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AliasChoices, Field, model_validator
 from typing_extensions import override
 
 from opsbuddy_core.settings import MIB, Settings
 from opsbuddy_gateway.access_settings import AccessSettings
-from opsbuddy_gateway.models import Address
+from opsbuddy_gateway.models import REASON_HEADER, Address
 from opsbuddy_gateway.service.headers import Networks, parse_networks
 from opsbuddy_gateway.storage.endpoints_static import parse_endpoints
 
@@ -14,6 +14,7 @@ from opsbuddy_gateway.storage.endpoints_static import parse_endpoints
 class GatewaySettings(Settings, AccessSettings):
     """Where routes and endpoints come from, and the limits of the data path."""
 
+    reason_header: ClassVar[str | None] = REASON_HEADER
     service_name: str = Field("gateway", validation_alias="OPSBUDDY_SERVICE")
     title: str = Field("API Gateway", validation_alias="OPSBUDDY_TITLE")
     service_host: str = Field(

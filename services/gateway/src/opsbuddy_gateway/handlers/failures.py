@@ -6,14 +6,14 @@ from starlette.responses import Response
 
 from opsbuddy_core.errors import OpsBuddyError, UnavailableError, UpstreamError
 from opsbuddy_core.web.problems import response
-from opsbuddy_gateway.models import Reason, UpstreamFailureError
+from opsbuddy_gateway.models import REASON_HEADER, Reason, UpstreamFailureError
 from opsbuddy_gateway.service.services import Service
 
 
 def refusal(error: OpsBuddyError, path: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return the answer for a failure; its reason is the word that log and metrics have."""
     reason = error.extensions.get("reason", Reason.INTERNAL)
-    return response(error, path, {"x-gateway-reason": str(reason), **(headers or {})})
+    return response(error, path, {REASON_HEADER: str(reason), **(headers or {})})
 
 
 def failed(failure: UpstreamFailureError, service: Service) -> OpsBuddyError:
