@@ -21,6 +21,12 @@ RESOURCES = {
     "properties": {"requests": AMOUNTS, "limits": AMOUNTS, "claims": OBJECTS},
 }
 
+SECRET = {"type": "string", "pattern": "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", "maxLength": 200}
+KEY = {"type": "string", "pattern": "^[-._a-zA-Z0-9]+$", "maxLength": 253}
+ALGORITHMS = [f"{kind}{bits}" for kind in ("HS", "RS", "PS", "ES") for bits in (256, 384, 512)] + ["EdDSA"]
+ORIGIN = {"type": "string", "pattern": "^(\\*|https?://[a-zA-Z0-9.\\[\\]:-]+)$"}
+RATE = {"type": "integer", "minimum": 0, "maximum": 100000}
+
 BY_NAME: dict[str, Schema] = {
     "digest": DIGEST,
     "pullPolicy": PULL_POLICY,
@@ -36,6 +42,9 @@ BY_NAME: dict[str, Schema] = {
     "podAnnotations": STRINGS,
     "interval": {"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"},
     "size": QUANTITY,
+    "existingSecret": SECRET,
+    "key": KEY,
+    "secretKey": KEY,
 }
 """What a value of this name may be, wherever it stands, when its default does not tell."""
 
@@ -53,6 +62,14 @@ BY_PATH: dict[str, dict[str, Schema]] = {
             "propertyNames": {"pattern": "^[a-z]([-a-z0-9]{0,48}[a-z0-9])?$"},
             "additionalProperties": {"$ref": "#/$defs/service"},
         },
+        "gateway.tls.caKey": {**KEY, "pattern": "^[-._a-zA-Z0-9]*$"},
+        "gateway.jwt.jwks.url": {"type": "string", "pattern": "^(https?://[^\\s/]+\\S*)?$"},
+        "gateway.jwt.algorithms": {"type": "array", "items": {"enum": ALGORITHMS}, "uniqueItems": True},
+        "gateway.jwt.rolesClaim": {"type": "string", "minLength": 1},
+        "gateway.cors.origins": {"type": "array", "items": ORIGIN, "uniqueItems": True},
+        "gateway.rateLimit.requestsPerSecond": RATE,
+        "gateway.rateLimit.burst": RATE,
+        "gateway.rateLimit.by": {"type": "string", "enum": ["ClientAddress", "Token"]},
         "influxdb.retentionDays": {"type": "integer", "minimum": 0, "maximum": 36500},
         "influxdb.external.port": {"type": "integer", "minimum": 1, "maximum": 65535},
     },
@@ -109,6 +126,19 @@ def _service() -> Schema:
     parts = {
         "enabled": {"type": "boolean"},
         "influxdb": {"type": "boolean"},
+        "gateway": {"type": "boolean"},
+        "database": _closed({"existingSecret": SECRET, "key": KEY}),
+        "objectStore": _closed(
+            {
+                "url": {"type": "string", "pattern": "^(s3://[a-z0-9][a-z0-9.-]+(/\\S*)?)?$"},
+                "endpoint": {"type": "string", "pattern": "^(https?://[^\\s/]+\\S*)?$"},
+                "region": {"type": "string"},
+                "existingSecret": SECRET,
+                "accessKeyIdKey": KEY,
+                "secretAccessKeyKey": KEY,
+            }
+        ),
+        "sealingKeys": _closed({"existingSecret": SECRET, "key": KEY}),
         "env": {"type": "object", "additionalProperties": variable},
         "spec": _strict(spec),
     }

@@ -53,6 +53,16 @@ def token(name):
     return among("OpsBuddyService", "analytics-service", "spec", "env", part=part)
 
 
+def of_gateway(name):
+    """The value of one of the gateway's variables."""
+
+    def look(objects):
+        variables = at("OpsBuddyService", "gateway", "spec", "env")(objects)
+        return next((variable["value"] for variable in variables if variable["name"] == name), None)
+
+    return look
+
+
 def all_of(*looks):
     return lambda objects: [look(objects) for look in looks]
 
@@ -101,6 +111,11 @@ IMAGES = {
     )
 }
 
+KEYS = {"gateway.apiKeys.existingSecret": "keys"}
+TLS = {"gateway.tls.existingSecret": "gateway-tls"}
+SIGNED = {"gateway.jwt.jwks.url": "https://id.example.com/keys"}
+LIMIT = {"gateway.rateLimit.requestsPerSecond": 20}
+
 EFFECTS = {
     "global.imageRegistry": Effect("registry.example.com/team", opsbuddy_images, IMAGES),
     "global.imagePullSecrets": Effect(["one", "two"], pull_secrets, ["one", "two"]),
@@ -119,6 +134,49 @@ EFFECTS = {
         given={"serviceMonitor.enabled": True},
     ),
     "services": Effect({"gateway": {"spec": {"replicas": 2}}}, at("OpsBuddyService", "gateway", "spec", "replicas"), 2),
+    "gateway.tls.existingSecret": Effect(
+        "gateway-tls",
+        all_of(of_gateway("TLS_CERTIFICATE_FILE"), at("OpsBuddyService", "gateway", "spec", "protocol")),
+        ["/etc/opsbuddy-secrets/gateway-tls/tls.crt", "HTTPS"],
+    ),
+    "gateway.tls.caKey": Effect(
+        "root.pem",
+        at("OpsBuddyService", "ui-service", "spec", "secrets", 0, "keys"),
+        ["root.pem"],
+        given=TLS,
+    ),
+    "gateway.authentication.required": Effect(True, of_gateway("AUTHENTICATION"), "required", given=KEYS),
+    "gateway.jwt.existingSecret": Effect("jwt", of_gateway("JWT_SECRET_FILE"), "/etc/opsbuddy-secrets/jwt/jwt-secret"),
+    "gateway.jwt.secretKey": Effect(
+        "hs256",
+        of_gateway("JWT_SECRET_FILE"),
+        "/etc/opsbuddy-secrets/jwt/hs256",
+        given={"gateway.jwt.existingSecret": "jwt"},
+    ),
+    "gateway.jwt.jwks.url": Effect("https://id.example.com/keys", of_gateway("JWKS"), "https://id.example.com/keys"),
+    "gateway.jwt.jwks.existingSecret": Effect("jwks", of_gateway("JWKS"), "/etc/opsbuddy-secrets/jwks/jwks.json"),
+    "gateway.jwt.jwks.key": Effect(
+        "set", of_gateway("JWKS"), "/etc/opsbuddy-secrets/jwks/set", given={"gateway.jwt.jwks.existingSecret": "jwks"}
+    ),
+    "gateway.jwt.algorithms": Effect(["RS256", "EdDSA"], of_gateway("JWT_ALGORITHMS"), "RS256,EdDSA", given=SIGNED),
+    "gateway.jwt.issuer": Effect("https://id.example.com", of_gateway("JWT_ISSUER"), "https://id.example.com", SIGNED),
+    "gateway.jwt.audience": Effect("opsbuddy", of_gateway("JWT_AUDIENCE"), "opsbuddy", given=SIGNED),
+    "gateway.jwt.rolesClaim": Effect("realm_access.roles", of_gateway("JWT_ROLES_CLAIM"), "realm_access.roles"),
+    "gateway.apiKeys.existingSecret": Effect(
+        "keys", of_gateway("API_KEYS_FILE"), "/etc/opsbuddy-secrets/keys/api-keys"
+    ),
+    "gateway.apiKeys.key": Effect("robots", of_gateway("API_KEYS_FILE"), "/etc/opsbuddy-secrets/keys/robots", KEYS),
+    "gateway.cors.origins": Effect(
+        ["https://a.example.com", "http://localhost:3000"],
+        of_gateway("CORS_ORIGINS"),
+        "https://a.example.com,http://localhost:3000",
+    ),
+    "gateway.cors.credentials": Effect(
+        True, of_gateway("CORS_CREDENTIALS"), "true", given={"gateway.cors.origins": ["https://a.example.com"]}
+    ),
+    "gateway.rateLimit.requestsPerSecond": Effect(100000, of_gateway("RATE_LIMIT_PER_SECOND"), "100000"),
+    "gateway.rateLimit.burst": Effect(40, of_gateway("RATE_LIMIT_BURST"), "40", given=LIMIT),
+    "gateway.rateLimit.by": Effect("Token", of_gateway("RATE_LIMIT_BY"), "Token", given=LIMIT),
     "influxdb.enabled": Effect(False, named_influxdb, set()),
     "influxdb.image.repository": Effect(
         "mirror.example.com/influxdb",
@@ -209,6 +267,31 @@ def test_a_value_that_cannot_be_changed_says_why(path):
     value, words = REFUSED[path]
     with pytest.raises(helm.HelmError, match=words):
         rendered(STACK, {path: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"gateway.authentication.required": True}, "needs something to check credentials with"),
+        (SIGNED | {"gateway.jwt.jwks.existingSecret": "jwks"}, "the keys come from one of them"),
+        ({"gateway.jwt.issuer": "https://id.example.com"}, "need keys to check tokens with"),
+        (SIGNED | {"gateway.jwt.algorithms": ["HS256"]}, r"HS256 needs gateway\.jwt\.existingSecret"),
+        (
+            {"gateway.jwt.existingSecret": "jwt", "gateway.jwt.algorithms": ["HS256", "RS256"]},
+            r"RS256 needs gateway\.jwt\.jwks",
+        ),
+        ({"gateway.cors.credentials": True, "gateway.cors.origins": ["*"]}, "origins that name each origin"),
+        ({"gateway.cors.credentials": True}, "origins that name each origin"),
+        ({"gateway.rateLimit.burst": 9}, r"needs gateway\.rateLimit\.requestsPerSecond"),
+        (
+            KEYS | {"services.gateway.spec.secrets": [{"name": "keys"}]},
+            r"services\.gateway\.spec\.secrets has the Secret",
+        ),
+    ],
+)
+def test_access_that_cannot_work_or_would_be_without_effect_is_refused(given, words):
+    with pytest.raises(helm.HelmError, match=words):
+        rendered(STACK, given)
 
 
 def test_the_operators_values_go_under_operator():

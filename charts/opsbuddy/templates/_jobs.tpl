@@ -1,4 +1,4 @@
-{{/* The frame of a short-lived pod that runs one script of files/: (dict "root" $ "script" "name.py" "scripts" "name of its ConfigMap" "env" (list ...) "account" "") */}}
+{{/* The frame of a short-lived pod that runs one script of files/: (dict "root" $ "script" "name.py" "scripts" "name of its ConfigMap" "env" (list ...) "account" "" "authority" (dict "name" "Secret" "key" "in it")) */}}
 {{- define "opsbuddy.scriptPod" -}}
 {{- $root := .root -}}
 restartPolicy: Never
@@ -37,10 +37,23 @@ containers:
       - name: scripts
         mountPath: /scripts
         readOnly: true
+      {{- if .authority }}
+      - name: authority
+        mountPath: /authority
+        readOnly: true
+      {{- end }}
 volumes:
   - name: scripts
     configMap:
       name: {{ .scripts }}
+  {{- with .authority }}
+  - name: authority
+    secret:
+      secretName: {{ .name | quote }}
+      items:
+        - key: {{ .key | quote }}
+          path: {{ .key | quote }}
+  {{- end }}
 {{- with $root.Values.jobs.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}

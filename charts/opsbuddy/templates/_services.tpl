@@ -1,16 +1,18 @@
 {{/*
-The environment of a service as JSON, from its `env`, the token of InfluxDB, and its `spec.env`; what comes later in this list wins:
-(list $ $service). Where InfluxDB is comes from a ConfigMap (opsbuddy.envFrom), so each of its variables can be set here.
+The environment of a service as JSON, from what the chart knows of gateway and stores, its `env`, and its `spec.env`; what comes later in
+this list wins: (list $ "name" $service). Where InfluxDB is comes from a ConfigMap (opsbuddy.envFrom), so each of its variables can be set here.
 */}}
 {{- define "opsbuddy.env" -}}
 {{- $root := index . 0 }}
-{{- $service := index . 1 }}
+{{- $service := index . 2 }}
 {{- $gateway := eq ($service.spec.role | default "Service") "Gateway" }}
 {{- $influx := ternary (include "opsbuddy.influxdb" $root | fromJson) dict (and (default false $service.influxdb) (not $gateway)) }}
 {{- $variables := dict }}
 {{- if $gateway }}
+{{- $variables = (include "opsbuddy.gateway" $root | fromJson).env }}
 {{- with include "opsbuddy.checks" $root }}{{ $_ := set $variables "EXTRA_CHECKS" . }}{{ end }}
 {{- end }}
+{{- $variables = mergeOverwrite $variables (include "opsbuddy.gateway.known" (list $root $service) | fromJson).env }}
 {{- $variables = mergeOverwrite $variables ($service.env | default dict) }}
 {{- $last := $service.spec.env | default list }}
 {{- $taken := list }}
@@ -20,6 +22,9 @@ The environment of a service as JSON, from its `env`, the token of InfluxDB, and
 {{- if not (or (kindIs "invalid" $value) (has $name $taken)) }}
 {{- $env = append $env (dict "name" $name "value" (kindIs "string" $value | ternary $value (toJson $value))) }}
 {{- end }}
+{{- end }}
+{{- range include "opsbuddy.state" . | fromJsonArray }}
+{{- if not (or (has .name $taken) (hasKey $variables .name)) }}{{ $env = append $env . }}{{ end }}
 {{- end }}
 {{- if and $influx (not (or (has "INFLUXDB_TOKEN" $taken) (hasKey $variables "INFLUXDB_TOKEN"))) }}
 {{- $env = append $env (dict "name" "INFLUXDB_TOKEN" "valueFrom" (dict "secretKeyRef" (dict "name" $influx.secret "key" "admin-token" "optional" true))) }}
@@ -43,7 +48,7 @@ The environment of a service as JSON, from its `env`, the token of InfluxDB, and
 {{- $checks := list }}
 {{- range $name, $service := .Values.services }}
 {{- if and $service.enabled (not $service.spec.route) (ne ($service.spec.role | default "Service") "Gateway") }}
-{{- $checks = append $checks (printf "%s=http://%s:%v/health" $name $name $service.spec.port) }}
+{{- $checks = append $checks (printf "%s=%s://%s:%v/health" $name (include "opsbuddy.protocol" (list $ $service) | lower) $name $service.spec.port) }}
 {{- end }}
 {{- end }}
 {{- join "," $checks }}
