@@ -41,6 +41,9 @@ class Settings(BaseSettings):
         0, ge=0, le=300, description="How long to serve on after SIGTERM while not ready any more"
     )
     max_body_bytes: int = Field(MIB, ge=1, description="Largest request body in bytes")
+    body_idle_seconds: float = Field(
+        30.0, gt=0, le=3600, description="How long a client may pause while it sends a body"
+    )
     max_header_bytes: int = Field(65536, ge=1024, description="Largest request header in bytes")
     max_header_count: int = Field(100, ge=10, description="Most header fields in a request")
     header_seconds: float = Field(10.0, gt=0, le=300, description="How long a client may take to send a header")

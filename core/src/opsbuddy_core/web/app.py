@@ -58,7 +58,7 @@ def create_app(
     app.include_router(docs.router())
     for router in routers:
         app.include_router(router)
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, idle_seconds=settings.body_idle_seconds)
     app.add_middleware(RequestContext)
     return app
 

@@ -1,5 +1,6 @@
-"""What surrounds every request, as plain ASGI: trace context, access log, metrics, a limit on the body."""
+"""What surrounds every request, as plain ASGI: trace context, access log, metrics, limits on the body."""
 
+import asyncio
 import time
 from http import HTTPStatus
 
@@ -14,6 +15,8 @@ from opsbuddy_core.web.problems import response
 
 log = get_logger("access")
 QUIET = ("/health", "/metrics")
+DRAIN_SECONDS, DRAIN_IDLE_SECONDS = 30.0, 2.0  # who sends nothing for that long is waiting for the answer
+CLOSE = {"connection": "close"}  # what may still come of the body is no request
 
 REQUESTS = Counter("opsbuddy_http_requests_total", "Requests answered", ["method", "route", "status"])
 DURATION = Histogram(
@@ -58,46 +61,68 @@ class RequestContext:
 
 
 class BodyLimit:
-    """Refuses a body over the limit. The rest is read and thrown away first: a client that is still writing would see a reset instead of the answer."""
+    """Refuses a body over the limit, and one that stops coming.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self.app, self.limit = app, limit
+    The rest of one that is too large is read and thrown away first: a client that is still writing would see a reset instead of the answer.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, idle_seconds: float) -> None:
+        self.app, self.limit, self.idle_seconds = app, limit, idle_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        length = _text(dict(scope["headers"]), b"content-length") or "0"
+        headers = dict(scope["headers"])
+        length = _text(headers, b"content-length") or "0"
         if length.isdigit() and int(length) > self.limit:
-            await drain(receive)
+            asks = b"expect" in headers  # to read would be to let it send
+            whole = not asks and await drain(receive)
             error = TooLargeError(
                 f"The body has {length} bytes; at most {self.limit} are taken here.", limit=self.limit
             )
-            await response(error, scope["path"])(scope, receive, send)
+            await response(error, scope["path"], {} if whole else CLOSE)(scope, receive, send)
             return
-        taken = 0
+        taken, complete = 0, False
 
         async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
+            nonlocal taken, complete
+            if complete:  # what follows is the client's end of the connection, for which one may wait for long
+                return await receive()
+            try:
+                async with asyncio.timeout(self.idle_seconds):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(
+                    HTTPStatus.REQUEST_TIMEOUT,
+                    f"Nothing of the body came for {self.idle_seconds:g} s; send the request again.",
+                    CLOSE,
+                ) from None
+            complete = not message.get("more_body", False)
             taken += len(message.get("body", b""))
             if taken > self.limit:
-                await drain(receive)
+                whole = complete or await drain(receive)
                 raise HTTPException(
                     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                     f"The body has more than the {self.limit} bytes that are taken here.",
+                    {} if whole else CLOSE,
                 )
             return message
 
         await self.app(scope, counted, send)
 
 
-async def drain(receive: Receive) -> None:
-    """Read the rest of a body and forget it."""
-    more = True
-    while more:
-        message = await receive()
-        more = message["type"] == "http.request" and message.get("more_body", False)
+async def drain(receive: Receive) -> bool:
+    """Read the rest of a body and forget it. False when it did not end in time."""
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while True:
+                async with asyncio.timeout(DRAIN_IDLE_SECONDS):
+                    message = await receive()
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return True
+    except TimeoutError:
+        return False
 
 
 def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:

@@ -15,6 +15,7 @@ from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError
 from opsbuddy_core.logs import get_logger
 
 log = get_logger("http")
+UNREADABLE = "There was an error parsing the body"  # the framework's words for what its JSON reader gave up on
 MEDIA_TYPE = "application/problem+json"
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
@@ -68,11 +69,11 @@ async def _expected(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - likewise
-    entries = field_errors(error.errors())
-    if any(entry.code == "json_invalid" for entry in entries):
-        return response(
-            MalformedError("The body is no valid JSON; send one JSON document.", errors=entries), request.url.path
-        )
+    found = error.errors()
+    broken = next((each for each in found if each["type"] == "json_invalid"), None)
+    if broken is not None:
+        return response(_no_json(f"{broken['ctx']['error']} at character {broken['loc'][-1]}"), request.url.path)
+    entries = field_errors(found)
     names = ", ".join(dict.fromkeys(entry.field for entry in entries))
     detail = (
         f"{len(entries)} field{'s' if len(entries) > 1 else ''} cannot be used: {names}. See errors for the reasons."
@@ -80,8 +81,15 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return response(InvalidRequestError(detail, errors=entries), request.url.path)
 
 
+def _no_json(why: str) -> MalformedError:
+    entry = FieldError("body", f"no valid JSON: {why}", "json_invalid")
+    return MalformedError("The body is no valid JSON; send one JSON document.", errors=[entry])
+
+
 async def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - likewise
+    if error.detail == UNREADABLE:
+        return response(_no_json("not UTF-8, or nested too deep"), request.url.path)
     phrase = HTTPStatus(error.status_code).phrase
     detail = error.detail if error.detail and error.detail != phrase else _guidance(error.status_code, request)
     known = slugs().get(error.status_code)
@@ -130,5 +138,5 @@ def field_errors(errors: Sequence[Any]) -> list[FieldError]:
         location = [str(part) for part in error["loc"]]
         if len(location) > 1 and location[0] in {"body", "query", "path", "header", "cookie"}:
             location = location[1:]
-        entries.append(FieldError(".".join(location), error["msg"], error["type"]))
+        entries.append(FieldError(".".join(location), error["msg"].removeprefix("Value error, "), error["type"]))
     return entries

@@ -56,7 +56,9 @@ def build(settings: FileSettings) -> tuple[FastAPI, Health]:
         }
 
     app = create_app(
-        settings.model_copy(update={"max_body_bytes": settings.largest_body}),
+        settings.model_copy(
+            update={"max_body_bytes": settings.largest_body, "body_idle_seconds": settings.upload_idle_seconds}
+        ),
         health,
         [each.router(service, settings.upload_idle_seconds) for each in (contents, records)],
         lifespan=lifespan,

@@ -56,9 +56,6 @@ class GatewaySettings(Settings, AccessSettings):
     kubeconfig: Path | None = Field(None, description="How to reach the API server outside of a cluster")
 
     connect_timeout_seconds: float = Field(2.0, gt=0, le=60, description="Limit for connecting to an endpoint")
-    body_idle_seconds: float = Field(
-        30.0, gt=0, le=3600, description="How long a client may pause while it sends a body"
-    )
     stream_idle_seconds: float = Field(
         300.0, gt=0, le=86400, description="How long an answer that has begun may stand still, on either side"
     )
