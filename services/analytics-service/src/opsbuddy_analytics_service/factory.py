@@ -6,8 +6,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from opsbuddy_analytics_service.handlers import dead_letters, ingest, read, tail
+from opsbuddy_analytics_service.handlers.quick import QuickSingle
 from opsbuddy_analytics_service.service.analytics import Analytics
 from opsbuddy_analytics_service.service.forwarder import Forwarder
 from opsbuddy_analytics_service.service.indexer import Indexer
@@ -72,6 +74,7 @@ def build(settings: AnalyticsSettings) -> tuple[FastAPI, Health]:
         status=status,
         metrics_at=None,
     )
+    app.user_middleware.append(Middleware(QuickSingle, service=service))  # innermost: within the context of the request
     return app, health
 
 

@@ -78,7 +78,7 @@ class Analytics:
         """Store one log."""
         if dry_run:
             return SingleResult(duplicate=False, event_id=log.event_id, dry_run=True)
-        kept = (await self._journal.append([log], key, body))[0]
+        kept = (await self._journal.append([log], key, body))[0] if key else await self._journal.append_one(log)
         self._count(stored=not kept.duplicate, duplicates=kept.duplicate)
         return SingleResult(duplicate=kept.duplicate, event_id=kept.event_id)
 
@@ -172,9 +172,10 @@ class Analytics:
         return [*there, *here], _coverage(selection, ["journal", "influxdb"], complete=True, note=note)
 
     def _count(self, **outcomes: int) -> None:
-        self.taken.update(outcomes)
         for outcome, number in outcomes.items():
-            LOGS.labels(outcome).inc(number)
+            if number:
+                self.taken[outcome] += number
+                LOGS.labels(outcome).inc(number)
 
     async def _collect(self, selection: Selection, limit: int) -> tuple[list[StoredLog], Coverage]:
         """Ask the journal first: a log that is forwarded meanwhile is then in both answers rather than in none."""

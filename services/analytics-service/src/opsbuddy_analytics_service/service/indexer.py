@@ -1,4 +1,7 @@
-"""Brings the journal's indexes up to date, in short turns between which others write, and not more than a part of the time."""
+"""Brings the journal's indexes up to date, in short turns between which others write, and not more than a part of the time.
+
+While logs come faster than they could be indexed, the index does not catch up anyway: it takes a small part of the time then and leaves the rest to them.
+"""
 
 import asyncio
 import time
@@ -7,7 +10,7 @@ from opsbuddy_analytics_service.storage.embedded import INDEXED_AT_ONCE, SqliteJ
 from opsbuddy_core.errors import OpsBuddyError
 
 IDLE = 0.25
-SHARE = 2.0  # pause as a multiple of the turn before
+PAUSE, PAUSE_IN_A_BURST = 2.0, 10.0  # as multiples of the turn before
 LONGEST_PAUSE = 30.0
 
 
@@ -18,13 +21,14 @@ class Indexer:
         self._journal = journal
 
     async def run(self) -> None:
-        pause = IDLE
+        pause, before = IDLE, 0
         while True:
-            begun = time.monotonic()
+            begun, came, before = time.monotonic(), self._journal.appended - before, self._journal.appended
             try:
                 done = await self._journal.index()
             except OpsBuddyError:  # a full disk; retention makes room, and writing says it to senders
                 pause = min(LONGEST_PAUSE, pause * 2 + IDLE)
             else:
-                pause = SHARE * (time.monotonic() - begun) if done == INDEXED_AT_ONCE else IDLE
+                share = PAUSE_IN_A_BURST if came > INDEXED_AT_ONCE else PAUSE
+                pause = share * (time.monotonic() - begun) if done == INDEXED_AT_ONCE else IDLE
             await asyncio.sleep(pause)

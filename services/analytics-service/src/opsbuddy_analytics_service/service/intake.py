@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
 from opsbuddy_analytics_service.models import (
@@ -75,6 +76,14 @@ def from_single(raw: bytes) -> NewLog:
         f"The log cannot be stored because of {names}. See errors for the reasons.",
         errors=[FieldError(each.field, each.reason, each.code) for each in verdict],
     )
+
+
+def plain_single(raw: bytes) -> NewLog | None:
+    """Read one log if it is plainly right; None for `from_single` to look at it."""
+    try:
+        return _plain(orjson.loads(raw))
+    except orjson.JSONDecodeError:
+        return None
 
 
 def judge(item: Any, index: int = 0) -> NewLog | list[EntryError]:

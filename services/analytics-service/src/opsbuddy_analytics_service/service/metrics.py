@@ -3,6 +3,8 @@
 from prometheus_client import Counter, Gauge
 
 LOGS = Counter("opsbuddy_analytics_logs_total", "Logs that were sent, by what became of them", ["outcome"])
+for _outcome in ("stored", "duplicates", "rejected"):
+    LOGS.labels(_outcome)  # there from the start, at 0
 REJECTED = Counter("opsbuddy_rejected_total", "Reasons for which logs were refused; GET /errors explains", ["reason"])
 FORWARDED = Counter("opsbuddy_analytics_forwarded_total", "Logs that InfluxDB took over")
 DEAD = Counter("opsbuddy_analytics_dead_letters_total", "Logs that InfluxDB refused for good; the journal keeps them")

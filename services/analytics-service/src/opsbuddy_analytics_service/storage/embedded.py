@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from opsbuddy_analytics_service.models import NewLog, Selection
 from opsbuddy_analytics_service.storage import appending, lookup, searching, tallies
+from opsbuddy_analytics_service.storage.gathering import Gathering
 from opsbuddy_analytics_service.storage.schema import MIGRATIONS
 from opsbuddy_analytics_service.storage.stores import Counts, Dead, Kept, Numbered, Slice, Tally, Waiting
 from opsbuddy_core import timestamps
@@ -19,7 +20,7 @@ from opsbuddy_core.sqlite import SqliteStore
 __all__ = ["MIGRATIONS", "PRUNED_AT_ONCE", "SqliteJournal"]
 MINUTE = 60 * timestamps.SECOND
 PRUNED_AT_ONCE = 1000
-INDEXED_AT_ONCE = 500
+INDEXED_AT_ONCE = 200
 COUNTS_KEPT = 90 * 24 * 60
 ROW_COST = 300
 
@@ -30,6 +31,9 @@ class SqliteJournal:
     def __init__(self, store: SqliteStore, most_bytes: int = 0) -> None:
         self._store, self._most_bytes = store, most_bytes
         self._appender = appending.Appender()
+        self._room = lookup.Room(most_bytes)
+        self._gathering = Gathering(self.append, _weight)
+        self.appended = 0  # logs, since this process runs
         self.on_append: Callable[[], None] = lambda: None
 
     async def begin(self, *, archived: bool) -> None:
@@ -46,10 +50,10 @@ class SqliteJournal:
     async def append(self, logs: Sequence[NewLog], key: str | None = None, body: bytes = b"") -> list[Kept]:
         """Store in one piece. With a `key`, the same `body` again stores nothing; raises InvalidRequestError for another body."""
         received = timestamps.now()
-        weight = sum(len(log.message) + len(log.data or "") + ROW_COST for log in logs)
+        weight = sum(map(_weight, logs))
 
         def work(connection: sqlite3.Connection) -> list[Kept]:
-            if self._most_bytes and lookup.used_bytes(connection) > self._most_bytes:
+            if self._room.is_gone(connection, weight):
                 raise UnavailableError(
                     "The journal has its largest size (JOURNAL_MAX_MIB); nothing of this was stored. Send it again after the given time.",
                     retry_after=10,
@@ -60,8 +64,12 @@ class SqliteJournal:
             return self._appender.append(connection, logs, received)
 
         kept = await self._store.write(work, weight)
+        self.appended += len(logs)
         self.on_append()
         return kept
+
+    async def append_one(self, log: NewLog) -> Kept:
+        return await self._gathering.put(log)
 
     async def page(self, selection: Selection, limit: int) -> Slice:
         return await self._store.read(lambda connection: searching.page(connection, selection, limit))
@@ -195,3 +203,8 @@ class SqliteJournal:
             connection.execute("DELETE FROM counts WHERE minute < ?", (minute,))
 
         await self._store.write(work)
+
+
+def _weight(log: NewLog) -> int:
+    """Return about how many bytes a log takes."""
+    return len(log.message) + len(log.data or "") + ROW_COST

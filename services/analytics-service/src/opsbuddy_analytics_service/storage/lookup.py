@@ -29,6 +29,26 @@ def used_bytes(connection: sqlite3.Connection) -> int:
     return int((pages - free) * size)
 
 
+class Room:
+    """Whether the file still has room; used by the writing thread alone. It is measured anew once a small part of `most` bytes was written, 0: no bound."""
+
+    PART = 256
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._unmeasured = most  # bytes written since the file was measured
+
+    def is_gone(self, connection: sqlite3.Connection, weight: int) -> bool:
+        """Return whether what `weight` bytes are to be added to is larger than the bound already."""
+        self._unmeasured += weight
+        if not self._most or self._unmeasured < self._most // self.PART:
+            return False
+        if used_bytes(connection) > self._most:
+            return True  # and look again at the next
+        self._unmeasured = 0
+        return False
+
+
 def sizes(connection: sqlite3.Connection) -> dict[str, int]:
     """Count by the numbers given, which have few holes, instead of counting rows."""
     _, oldest, given = span(connection)

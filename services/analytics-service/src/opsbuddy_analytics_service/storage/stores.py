@@ -58,6 +58,9 @@ class Journal(Protocol):
     async def append(self, logs: Sequence[NewLog], key: str | None = None, body: bytes = b"") -> list[Kept]:
         """Return once the logs are on disk, in one piece: all of them or none."""
 
+    async def append_one(self, log: NewLog) -> Kept:
+        """Return once the log is on disk; those that come at the same time share what that costs."""
+
     async def horizon(self) -> int: ...
 
     async def page(self, selection: Selection, limit: int) -> Slice: ...
