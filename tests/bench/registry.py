@@ -6,7 +6,10 @@ from importlib import import_module
 from tests.bench.figures import Figure
 from tests.bench.run import Run
 
-BENCHES = ("gateway", "streams", "decisions", "log-lines", "ingest", "query", "logs", "upload", "files", "utility")
+BENCHES = (
+    *("gateway", "streams", "decisions", "log-lines", "ingest", "query"),
+    *("logs", "timeseries", "upload", "files", "utility"),
+)
 
 
 def measuring(name: str) -> Callable[[Run], list[Figure]]:
