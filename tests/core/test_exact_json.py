@@ -1,5 +1,6 @@
 import json
 import math
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -36,6 +37,14 @@ def test_whatever_is_sent_is_a_finite_value_or_a_refusal(document: bytes) -> Non
         value = parse(document, "tags")
         assert not isinstance(value, float) or math.isfinite(value)
         assert parse(json.dumps(value).encode(), "tags") == value
+
+
+@pytest.mark.parametrize("odd", ['"' + '\\"' * 32_000, '"' * 64_000, '"\\' * 21_000, '{"a":' * 12_000, '["' * 32_000])
+def test_the_largest_document_is_refused_in_a_moment_however_it_is_made(odd: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(InvalidRequestError):
+        parse(odd.encode(), "tags")
+    assert time.process_time() - begun < 1, "others wait meanwhile"
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +46,7 @@ def test_what_is_no_time_or_lies_out_of_reach_has_a_reason(value: object) -> Non
         timestamps.parse(value, NOW)
 
 
-@pytest.mark.parametrize("raw", [b"{", b"", b"[" * 100_000, b'{"a": ' * 5000, b"1" * 5000])
+@pytest.mark.parametrize("raw", [b"{", b"", b"[" * 100_000, b'{"a": ' * 5000, b"[" * 5000 + b"}" * 5000])
 def test_what_is_no_json_is_malformed_and_nothing_else(raw: bytes) -> None:
     with pytest.raises(MalformedError):
         documents.loads(raw)
@@ -56,6 +58,31 @@ def test_one_odd_character_spoils_itself_alone() -> None:
         "b": "\ufffd",
         "c": ["😀"],
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "refusal"),
+    [
+        (b"[" * 5000 + b"]" * 5000, "nested"),
+        (b'{"]\\"[": ' * 5000 + b"1" + b"}" * 5000, "nested"),
+        (b"1" * 5000, "infinity"),
+        (b"-" + b"1" * 5000, "infinity"),
+    ],
+    ids=["lists", "objects", "digits", "negative digits"],
+)
+def test_one_value_out_of_all_bounds_leaves_its_neighbours_readable(value: bytes, refusal: str) -> None:
+    first, odd, last = documents.loads(b'["a]", %b, {"b": [1]}]' % value)
+    assert (first, last) == ("a]", {"b": [1]})
+    with pytest.raises(ValueError, match=refusal):
+        documents.check(odd, 64)
+
+
+@pytest.mark.parametrize("tail", [b'"' + b'\\"' * 500_000, b'"\\' * 300_000, b"[" * 500_000])
+def test_a_large_document_that_is_none_is_refused_in_a_moment(tail: bytes) -> None:
+    begun = time.process_time()
+    with pytest.raises(MalformedError):
+        documents.loads(b"[" * 5000 + b"]" * 5000 + tail)
+    assert time.process_time() - begun < 3, "others wait meanwhile"
 
 
 @given(

@@ -1,7 +1,8 @@
-"""Reads JSON that strangers send: what one odd character spoils is that character, not the document around it."""
+"""Reads JSON that strangers send: what one odd character or value spoils is that, not the document around it."""
 
 import json
 import math
+import re
 from typing import Any
 
 import orjson
@@ -9,6 +10,10 @@ import orjson
 from opsbuddy_core.errors import MalformedError
 
 BOM = b"\xef\xbb\xbf"
+LONGEST_NUMBER = 400  # digits; a float has no room for so many
+DEEPEST = 100  # deeper than any check allows, and far from where readers give up
+# possessive, and a text may lack its end: each character is looked at once, whatever follows
+TOKENS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class TooDeepError(ValueError):
@@ -18,15 +23,20 @@ class TooDeepError(ValueError):
 def loads(raw: bytes) -> Any:
     """Return the document. Bytes that are no UTF-8 and halves of surrogate pairs become U+FFFD.
 
-    NaN and infinity are read, for the fields' own checks to refuse. A byte order mark is no part of the document.
+    What a field's own check is to refuse is read as something that it does refuse: NaN and infinity as they are, a number that nothing
+    could hold as infinity, a value nested without end as one that is nested deep. A byte order mark is no part of the document.
     """
     raw = raw.removeprefix(BOM)
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as strict:
+        text = raw.decode("utf-8", "replace")
         try:
-            return _mended(json.loads(raw.decode("utf-8", "replace")))
-        except (ValueError, RecursionError):
+            try:
+                return _lenient(text)
+            except RecursionError:
+                return _lenient(_shallow(text))
+        except ValueError:
             raise MalformedError(f"The body is no valid JSON: {strict}. Send one JSON document.") from strict
 
 
@@ -59,6 +69,33 @@ def check(value: Any, depth: int) -> None:
             return
         level = below
     raise TooDeepError(f"is nested deeper than {depth} levels")
+
+
+def _lenient(text: str) -> Any:
+    return _mended(json.loads(text, parse_int=_whole))
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) <= LONGEST_NUMBER else float(digits)
+
+
+def _shallow(text: str) -> str:
+    """Return the document with null for all that is nested deeper than `DEEPEST`."""
+    kept: list[str] = []
+    depth = begun = 0
+    for token in TOKENS.finditer(text):
+        mark = token[0]
+        if mark in "[{":
+            depth += 1
+            if depth == DEEPEST + 1:
+                kept += (text[begun : token.start()], "null")
+        elif mark in "]}":
+            depth -= 1
+            if depth == DEEPEST:
+                begun = token.end()
+    if depth:
+        raise ValueError("not all brackets are closed")
+    return "".join((*kept, text[begun:]))
 
 
 def _mended(value: Any) -> Any:

@@ -12,7 +12,8 @@ MAX_BYTES = 64 * 1024
 MAX_DEPTH = 16
 INTEGERS = range(-(2**63), 2**63)
 MAX_DIGITS = 400
-TOKENS = re.compile(r'"((?:[^"\\]|\\.)*)"|([\[{])|([\]}])', re.DOTALL)
+# possessive, and a text may lack its end: each character is looked at once, whatever follows
+TOKENS = re.compile(r'"((?:[^"\\]|\\.)*+)"?|([\[{])|([\]}])', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

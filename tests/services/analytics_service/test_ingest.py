@@ -130,6 +130,32 @@ async def test_data_nested_too_deep_is_named(embedded: Service) -> None:
     assert [each["field"] for each in result["errors"]] == ["data"]
 
 
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (b'{"a":' * 5000 + b"1" + b"}" * 5000, "data_too_deep"),
+        (b'{"a":' + b"[" * 2000 + b"]" * 2000 + b"}", "data_too_deep"),
+        (b'{"a":' + b"9" * 5000 + b"}", "data_invalid"),
+    ],
+    ids=["objects", "lists", "digits"],
+)
+@pytest.mark.parametrize("shape", ["batch", "lines"])
+async def test_one_value_out_of_all_bounds_takes_no_neighbour_down(
+    embedded: Service, shape: str, value: bytes, code: str
+) -> None:
+    odd = json.dumps(entry("odd", data="@")).encode().replace(b'"@"', value)
+    items = [json.dumps(entry("a")).encode(), odd, json.dumps(entry("b")).encode()]
+    body, media = (
+        (b"[" + b",".join(items) + b"]", "application/json")
+        if shape == "batch"
+        else (b"\n".join(items), "application/x-ndjson")
+    )
+    answer = await embedded.http.post("/logs", content=body, headers={"content-type": media})
+    assert answer.status_code == 207, answer.text
+    assert [(each["index"], each["field"], each["code"]) for each in answer.json()["errors"]] == [(1, "data", code)]
+    assert sorted(await embedded.find()) == ["a", "b"]
+
+
 async def test_one_odd_character_takes_no_neighbour_down(service: Service) -> None:
     """A raw byte that is no UTF-8, half of a surrogate pair, a NUL."""
     texts = ['"ok1"', '"bad \\u00ff"', '"half \\ud83d"', '"cut\\u0000here"', '"ok2"']
