@@ -6,6 +6,8 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import Route, WebSocketRoute
 
 from opsbuddy_core import logs
 from opsbuddy_core.health import Health
@@ -16,6 +18,12 @@ from opsbuddy_core.web.context import BodyLimit, RequestContext
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 Status = Callable[[], Awaitable[dict[str, Any]]]
+PROBLEM: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "What went wrong, as a problem document (RFC 9457)",
+        "content": {problems.MEDIA_TYPE: {}},
+    }
+}
 
 
 def create_app(
@@ -45,22 +53,29 @@ def create_app(
         docs_url=None,  # the framework's page loads its script from a CDN
         redoc_url=None,
         redirect_slashes=False,  # the address would be the one that the service sees, which no client behind the gateway can reach
-        responses={
-            "default": {
-                "description": "What went wrong, as a problem document (RFC 9457)",
-                "content": {problems.MEDIA_TYPE: {}},
-            }
-        },
+        responses=PROBLEM,
     )
     app.state.health = health
     problems.install(app)
-    app.include_router(operations.router(health, status, metrics_at))
-    app.include_router(docs.router())
-    for router in routers:
-        app.include_router(router)
+    for router in (operations.router(health, status, metrics_at), docs.router(), *routers):
+        _add(app, router)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, idle_seconds=settings.body_idle_seconds)
     app.add_middleware(RequestContext)
     return app
+
+
+def _add(app: FastAPI, router: APIRouter) -> None:
+    """Put the routes of `router` into the application as they are.
+
+    Including it would build each of them a second time, with the first request, which then takes as long as all the start before it.
+    """
+    if not all(isinstance(route, Route | WebSocketRoute) for route in router.routes):  # it includes others itself
+        app.include_router(router)
+        return
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            route.responses = PROBLEM | route.responses
+    app.router.routes.extend(router.routes)
 
 
 @asynccontextmanager
