@@ -7,24 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from opsbuddy_analytics_service.models import FIELDS
 from opsbuddy_core import timestamps
 
 SERVICES = ("gateway", "file-service", "utility-service", "analytics-service", "timeseries-service", "ui-service")
 LEVELS = ("INFO",) * 90 + ("DEBUG",) * 5 + ("WARNING",) * 4 + ("ERROR",)
-COLUMNS = (
-    "timestamp",
-    "level",
-    "logger",
-    "message",
-    "service",
-    "operation",
-    "data",
-    "request_id",
-    "trace_id",
-    "event_id",
-)
-TABLE = f"CREATE TABLE logs (id INTEGER PRIMARY KEY, {', '.join(COLUMNS)})"
-INSERT = f"INSERT INTO logs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - fixed names
+TABLE = f"CREATE TABLE logs (id INTEGER PRIMARY KEY, {', '.join(FIELDS)})"
+INSERT = f"INSERT INTO logs ({', '.join(FIELDS)}) VALUES ({', '.join('?' * len(FIELDS))})"  # noqa: S608 - fixed names
 
 
 def items(number: int, first: int = 0) -> list[dict[str, Any]]:
@@ -50,7 +39,7 @@ def items(number: int, first: int = 0) -> list[dict[str, Any]]:
 def rows(logs: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     """Return the logs for the plain table."""
     return [
-        (*(json.dumps(log["data"]) if name == "data" else log.get(name) for name in COLUMNS[:-1]), None) for log in logs
+        (*(json.dumps(log["data"]) if name == "data" else log.get(name) for name in FIELDS[:-1]), None) for log in logs
     ]
 
 

@@ -7,6 +7,7 @@ import pytest
 from opsbuddy_analytics_service.factory import build
 from opsbuddy_analytics_service.models import NewLog, Selection
 from opsbuddy_analytics_service.service.intake import judge
+from opsbuddy_analytics_service.service.names import ServiceNames
 from opsbuddy_analytics_service.storage.embedded import MIGRATIONS, PRUNED_AT_ONCE, SqliteJournal
 from opsbuddy_core import timestamps
 from opsbuddy_core.errors import UnavailableError
@@ -88,3 +89,44 @@ async def test_dead_letters_are_listed_and_come_to_influxdb_once_its_reason_is_g
         own = await service.find(service="analytics-service")
         assert own == ["InfluxDB refuses logs for good; they stay in the journal"]
         assert bucket.logs() == 2
+
+
+async def test_names_of_services_end_somewhere_at_every_door(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, max_services=2)
+    async with client(build(chosen)[0]) as http:
+        service = Service(http, chosen)
+        await service.send(entry("a", service="one"))
+        mixed = [entry("b", service="two"), {"message": 5}, entry("c", service="three"), entry("d", service="one")]
+        dry = await http.post("/logs?dry_run=1", json=mixed)
+        answer = await http.post("/logs", json=mixed)
+        assert [each.status_code for each in (dry, answer)] == [207, 207]
+        assert {
+            (each["index"], each["field"], each["code"]) for each in answer.json()["errors"] if each["index"] != 1
+        } == {(2, "service", "too_many_services")}
+        assert (answer.json()["accepted"], answer.json()["rejected"]) == (2, 2)
+        for headers in ({}, {"idempotency-key": "k"}):
+            single = await http.post("/logs/single", json=entry("e", service="four"), headers=headers)
+            assert (single.status_code, single.json()["errors"][0]["code"]) == (422, "too_many_services")
+        assert (await http.post("/logs/single", json=entry("f", service="two"))).status_code == 201
+        assert set((await http.get("/stats")).json()["by_service"]) == {"one", "two"}
+    async with client(build(chosen)[0]) as http:
+        assert (await http.post("/logs", json=[entry("g", service="five")])).status_code == 422, "also after a start"
+
+
+async def test_a_name_whose_logs_are_gone_makes_room(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "logs.sqlite3", MIGRATIONS)
+    await store.start()
+    journal = SqliteJournal(store)
+    await journal.begin(archived=False)
+    names = ServiceNames(journal, 1)
+    first, second = (judge(entry("x", service=name)) for name in ("first", "second"))
+    assert isinstance(first, NewLog)
+    assert isinstance(second, NewLog)
+    assert names.refused([first, second]) == {"second"}
+    await journal.append([first])
+    await names.refresh()
+    assert names.refused([second]) == {"second"}
+    await journal.prune_arrived(timestamps.now() + 1)
+    await names.refresh()
+    assert names.refused([second]) == frozenset()
+    await store.stop()

@@ -43,7 +43,7 @@ def build(settings: AnalyticsSettings) -> tuple[FastAPI, Health]:
     archive = InfluxArchive(influx) if influx else None
     forwarder = Forwarder(journal, archive) if archive else None
     health = Health(settings.title, DISTRIBUTION, (Check("database", journal.probe),))
-    service = Analytics(journal, archive)
+    service = Analytics(journal, archive, settings.max_services)
     tails = Tails(journal, settings.max_tails, ending=lambda: health.draining)
     journal.on_append = tails.poke
     own = OwnLogs(journal)
@@ -51,8 +51,9 @@ def build(settings: AnalyticsSettings) -> tuple[FastAPI, Health]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         async with _open(store, journal, influx):
+            await service.names.refresh()
             logs.configure(settings.service_name, settings.effective_log_level, own)
-            async with _working([own, Retention(journal, settings), Indexer(journal), tails], forwarder):
+            async with _working([own, Retention(journal, settings, service.names), Indexer(journal), tails], forwarder):
                 try:
                     yield
                 finally:

@@ -30,6 +30,7 @@ class AnalyticsSettings(Settings, StateSettings, InfluxSettings):
     journal_max_mib: int = Field(
         0, ge=0, description="Largest size of the journal in MiB; 0 is four fifths of the volume that it lies on"
     )
+    max_services: int = Field(1000, ge=1, description="Services that may have logs; another name is refused")
     max_tails: int = Field(100, ge=1, description="Live tails at once")
 
     @property

@@ -32,6 +32,9 @@ REASONS = (
     Reason("data_invalid", "item", 422, False, "No JSON object, or with numbers that JSON cannot say"),
     Reason("data_too_deep", "item", 422, False, "data is nested deeper than 16 levels"),
     Reason("data_too_large", "item", 422, False, "data has more than 65,536 characters as JSON"),
+    Reason(
+        "too_many_services", "item", 422, False, "As many services as MAX_SERVICES have logs, and this is another one"
+    ),
     Reason("not_an_object", "item", 422, False, "The item is no JSON object"),
     Reason("not_json", "item", 422, False, "The line is no JSON"),
     Reason("not_a_list", "request", 422, False, "The body is neither a list of logs nor an object with one in logs"),

@@ -28,9 +28,10 @@ from opsbuddy_analytics_service.models import (
     SingleResult,
     StoredLog,
 )
-from opsbuddy_analytics_service.service import cursor
+from opsbuddy_analytics_service.service import cursor, names
 from opsbuddy_analytics_service.service.intake import Intake
 from opsbuddy_analytics_service.service.metrics import LOGS, REJECTED
+from opsbuddy_analytics_service.service.names import ServiceNames
 from opsbuddy_analytics_service.storage.stores import Archive, Journal, Tally
 from opsbuddy_core import timestamps
 from opsbuddy_core.errors import DeadlineError, FieldError, InvalidRequestError, OpsBuddyError, UnavailableError
@@ -44,12 +45,14 @@ OF_STATUS = {413: "too_large", 415: "unsupported_type", 503: "journal_busy", 507
 class Analytics:
     """Takes logs into the journal, and answers from it and from the archive, if there is one."""
 
-    def __init__(self, journal: Journal, archive: Archive | None = None) -> None:
+    def __init__(self, journal: Journal, archive: Archive | None = None, most_services: int = 1000) -> None:
         self._journal, self._archive = journal, archive
+        self.names = ServiceNames(journal, most_services)
         self.taken = Counter[str]()
 
     async def ingest(self, intake: Intake, key: str | None = None, *, dry_run: bool = False) -> IngestResult:
         """Store what is valid, and name what is not. With a `key`, the same request again stores nothing. Raises InvalidRequestError when nothing is valid."""
+        intake = self.names.admitted(intake, dry_run=dry_run)
         rejected = len({each.index for each in intake.rejections})
         if not dry_run:
             self._count(rejected=rejected)
@@ -75,7 +78,11 @@ class Analytics:
     async def ingest_one(
         self, log: NewLog, key: str | None = None, body: bytes = b"", *, dry_run: bool = False
     ) -> SingleResult:
-        """Store one log."""
+        """Store one log. Raises InvalidRequestError when there is no room for its service."""
+        if self.names.refused([log], dry_run=dry_run):
+            raise InvalidRequestError(
+                f"The service {self.names.reason}.", errors=[FieldError("service", self.names.reason, names.CODE)]
+            )
         if dry_run:
             return SingleResult(duplicate=False, event_id=log.event_id, dry_run=True)
         kept = (await self._journal.append([log], key, body))[0] if key else await self._journal.append_one(log)

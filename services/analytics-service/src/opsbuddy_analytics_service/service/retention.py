@@ -1,37 +1,27 @@
 """Lets old logs go, little by little, so that writing never waits long for it."""
 
-import asyncio
-import random
-
+from opsbuddy_analytics_service.service.names import ServiceNames
 from opsbuddy_analytics_service.settings import AnalyticsSettings
 from opsbuddy_analytics_service.storage.embedded import PRUNED_AT_ONCE, SqliteJournal
 from opsbuddy_core import timestamps
-from opsbuddy_core.errors import OpsBuddyError
-from opsbuddy_core.logs import get_logger
+from opsbuddy_core.recurring import Recurring
 
 INTERVAL = 10.0
 HOUR = 3600 * timestamps.SECOND
-log = get_logger("retention")
 
 
 class Retention:
     """By age: with InfluxDB what it has and the journal need not answer for any more, without it what arrived too long ago. By size: see `prune_oversize`."""
 
-    def __init__(self, journal: SqliteJournal, settings: AnalyticsSettings) -> None:
+    def __init__(self, journal: SqliteJournal, settings: AnalyticsSettings, names: ServiceNames) -> None:
+        self._names = names
         self._journal, self._archived = journal, settings.influxdb_host is not None
         self._keep = int((settings.journal_keep_hours if self._archived else settings.log_retention_days * 24) * HOUR)
         self._events = int(settings.event_id_days * 24 * HOUR)
 
     async def run(self) -> None:
         """Work until cancelled."""
-        while True:
-            try:
-                await self.once()
-            except OpsBuddyError as error:
-                log.warning(
-                    "Old logs could not be removed; it is tried again", operation="retention", reason=error.detail
-                )
-            await asyncio.sleep(INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+        await Recurring("retention", INTERVAL).run(self.once)
 
     async def once(self) -> None:
         """Remove all that is too old now."""
@@ -42,3 +32,4 @@ class Retention:
         while await self._journal.prune_oversize(archived=self._archived) == PRUNED_AT_ONCE:
             pass
         await self._journal.forget(now - self._events)
+        await self._names.refresh()

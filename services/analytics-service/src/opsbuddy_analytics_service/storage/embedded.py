@@ -71,6 +71,9 @@ class SqliteJournal:
     async def append_one(self, log: NewLog) -> Kept:
         return await self._gathering.put(log)
 
+    async def services(self, limit: int) -> list[str]:
+        return await self._store.read(lambda connection: searching.services(connection, limit))
+
     async def page(self, selection: Selection, limit: int) -> Slice:
         return await self._store.read(lambda connection: searching.page(connection, selection, limit))
 

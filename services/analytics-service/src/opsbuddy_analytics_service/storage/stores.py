@@ -63,6 +63,9 @@ class Journal(Protocol):
 
     async def horizon(self) -> int: ...
 
+    async def services(self, limit: int) -> list[str]:
+        """Return the names of services that have logs here, the first ones of the alphabet."""
+
     async def page(self, selection: Selection, limit: int) -> Slice: ...
 
     async def counts(self, start: int, end: int, width: int) -> Counts:
