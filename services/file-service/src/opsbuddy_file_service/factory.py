@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from opsbuddy_core.database import Database
 from opsbuddy_core.errors import UnavailableError
 from opsbuddy_core.health import Check, Health
+from opsbuddy_core.recurring import Recurring
 from opsbuddy_core.web.app import create_app
 from opsbuddy_file_service.handlers import contents, records
 from opsbuddy_file_service.service.files import FileService
@@ -75,6 +76,5 @@ async def _usage(service: FileService, limit: int | None) -> dict[str, Any] | No
 
 
 async def _keep_up(upkeep: Upkeep, pause: float) -> None:
-    while True:
-        await upkeep.run()
-        await asyncio.sleep(pause)
+    works = upkeep.works().items()
+    await asyncio.gather(*(Recurring(operation, pause).run(work) for operation, work in works))

@@ -9,19 +9,20 @@ from fastapi import FastAPI
 
 from opsbuddy_core.health import Check, Health
 from opsbuddy_core.influx import Influx
+from opsbuddy_core.recurring import Recurring
 from opsbuddy_core.sqlite import SqliteStore
 from opsbuddy_core.web.app import create_app
 from opsbuddy_timeseries_service.embedded.schema import MIGRATIONS
 from opsbuddy_timeseries_service.embedded.store import SqlitePoints
 from opsbuddy_timeseries_service.handlers import prometheus, read, remote_write, write
 from opsbuddy_timeseries_service.influx.store import InfluxPoints
-from opsbuddy_timeseries_service.retention import keep
 from opsbuddy_timeseries_service.service.prometheus import PrometheusReading
 from opsbuddy_timeseries_service.service.series import SeriesReading
 from opsbuddy_timeseries_service.service.writing import Writing
 from opsbuddy_timeseries_service.settings import TimeseriesSettings
 from opsbuddy_timeseries_service.storage import PointStore
 
+RETENTION_EVERY = 600.0
 DISTRIBUTION = "opsbuddy-timeseries-service"
 
 
@@ -72,5 +73,6 @@ def _store(settings: TimeseriesSettings) -> PointStore:
 
 
 async def _retention(store: PointStore) -> None:
+    """Let old points go. With InfluxDB the bucket does that by its own rule."""
     if isinstance(store, SqlitePoints):
-        await keep(store)
+        await Recurring("retention", RETENTION_EVERY).run(store.prune)

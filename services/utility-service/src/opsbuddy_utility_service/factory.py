@@ -9,8 +9,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from opsbuddy_core.database import Database
-from opsbuddy_core.errors import OpsBuddyError
 from opsbuddy_core.health import Check, Health
+from opsbuddy_core.recurring import Recurring
 from opsbuddy_core.web.app import create_app
 from opsbuddy_utility_service import orphans
 from opsbuddy_utility_service.handlers import commands, configs, system
@@ -56,7 +56,7 @@ def build(settings: UtilitySettings, *, launcher: Launcher | None = None, warm: 
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         async with database.running():
             upkeep = [
-                asyncio.create_task(_upkeep(running, alone=not database.shared, warm=warm)),
+                asyncio.create_task(_close_lost(running, alone=not database.shared, warm=warm)),
                 asyncio.create_task(orphans.collect(launcher.pids)),
             ]
             try:
@@ -83,15 +83,15 @@ def build(settings: UtilitySettings, *, launcher: Launcher | None = None, warm: 
     return create_app(settings, health, routers, lifespan=lifespan, status=status), health
 
 
-async def _upkeep(running: CommandService, *, alone: bool, warm: bool) -> None:
+async def _close_lost(running: CommandService, *, alone: bool, warm: bool) -> None:
     """Close what a service that was killed left open. On its own disk nobody else can be running what is open at the start."""
     older = timedelta() if alone else LOST_AFTER
+
+    async def close() -> None:
+        nonlocal older
+        await running.close_lost(older)
+        older = LOST_AFTER
+
     if warm:
         await running.status()
-    while True:
-        try:
-            await running.close_lost(older)
-            older = LOST_AFTER
-        except OpsBuddyError:
-            pass  # the database does not answer; it is tried again
-        await asyncio.sleep(CLOSE_LOST_EVERY)
+    await Recurring("close_lost", CLOSE_LOST_EVERY).run(close)

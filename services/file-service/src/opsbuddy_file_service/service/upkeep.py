@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from opsbuddy_core.errors import NotFoundError
 from opsbuddy_core.logs import get_logger
@@ -28,21 +29,19 @@ class Upkeep:
     def __init__(self, records: Records, blobs: Blobs, ages: Ages) -> None:
         self._records, self._blobs, self._ages = records, blobs, ages
 
+    def works(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """Return all that is to be done, each by itself: one that fails does not keep the others from their work."""
+        ages = self._ages
+        return {
+            "purge": partial(_told, "purge", self._purge_old),
+            "sweep": partial(_told, "sweep", lambda: self.sweep(ages.orphan_seconds)),
+            "abort": partial(_told, "abort", lambda: self._blobs.sweep_unfinished(ages.orphan_seconds)),
+        }
+
     async def run(self) -> None:
-        """Do all of it. One part that fails does not keep the others from their work."""
-        works: tuple[tuple[str, Callable[[], Awaitable[int]]], ...] = (
-            ("purge", self._purge_old),
-            ("sweep", lambda: self.sweep(self._ages.orphan_seconds)),
-            ("abort", lambda: self._blobs.sweep_unfinished(self._ages.orphan_seconds)),
-        )
-        for operation, work in works:
-            try:
-                removed = await work()
-            except Exception as error:  # noqa: BLE001 - the next round tries again
-                log.warning("A part of the upkeep failed", operation=operation, error=type(error).__name__)
-            else:
-                if removed:
-                    log.info("Removed what is not needed any more", operation=operation, removed=removed)
+        """Do all of it once."""
+        for work in self.works().values():
+            await work()
 
     async def sweep(self, age_seconds: float) -> int:
         """Remove contents older than that which no record has; return how many."""
@@ -78,6 +77,11 @@ class Upkeep:
             return 0
         await self._blobs.delete(removed.key)
         return 1
+
+
+async def _told(operation: str, work: Callable[[], Awaitable[int]]) -> None:
+    if removed := await work():
+        log.info("Removed what is not needed any more", operation=operation, removed=removed)
 
 
 def _still_in_trash(file: StoredFile) -> None:
