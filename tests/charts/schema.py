@@ -52,6 +52,7 @@ BY_PATH: dict[str, dict[str, Schema]] = {
     "opsbuddy-operator": {
         "replicas": {"type": "integer", "minimum": 0, "maximum": 10},
         "watchNamespaces": NAMES,
+        "analyticsUrl": {"type": "string", "pattern": "^(https?://[^\\s/]+\\S*)?$"},
         "logLevel": {"type": "string", "enum": ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]},
         "workers": {"type": "integer", "minimum": 1, "maximum": 64},
         "networkPolicy.ingressFrom": OBJECTS,

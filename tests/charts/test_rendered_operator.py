@@ -71,6 +71,7 @@ EFFECTS = {
         (sorted([*OF_THE_LEASE, *IN_BOTH], key=str), True),
     ),
     "logLevel": Effect("DEBUG", env("LOG_LEVEL", "DEBUG"), True),
+    "analyticsUrl": Effect("http://a:8003", env("ANALYTICS_URL", "http://a:8003"), True),
     "workers": Effect(3, env("WORKERS", "3"), True),
     "extraEnv": Effect([VARIABLE], among(*CONTAINER, "env", part=VARIABLE), True),
     "crds.enabled": Effect(False, exists("CustomResourceDefinition", "opsbuddyservices.opsbuddy.dev"), False),

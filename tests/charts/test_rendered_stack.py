@@ -120,6 +120,14 @@ EFFECTS = {
     "global.imageRegistry": Effect("registry.example.com/team", opsbuddy_images, IMAGES),
     "global.imagePullSecrets": Effect(["one", "two"], pull_secrets, ["one", "two"]),
     "operator.enabled": Effect(False, of_the_operator, set()),
+    "operator.analyticsUrl": Effect(
+        "http://logs:8003",
+        among(
+            *("Deployment", "opsbuddy-operator", "spec", "template", "spec", "containers", 0, "env"),
+            part={"name": "ANALYTICS_URL", "value": "http://logs:8003"},
+        ),
+        True,
+    ),
     "crds.upgrade": Effect(
         False, lambda objects: [obj for obj in objects if "crd-upgrade" in obj["metadata"]["name"]], []
     ),

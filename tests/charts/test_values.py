@@ -74,6 +74,7 @@ def test_taking_a_value_away_by_null_is_refused_by_its_name(chart, path):
         ("opsbuddy-operator", "replicas", "2"),
         ("opsbuddy-operator", "logLevel", "LOUD"),
         ("opsbuddy-operator", "workers", 0),
+        ("opsbuddy-operator", "analyticsUrl", "analytics-service:8003"),
         ("opsbuddy-operator", "watchNamespaces", "team-a"),
         ("opsbuddy-operator", "watchNamespaces", [""]),
         ("opsbuddy-operator", "image.digest", "sha256:short"),

@@ -85,15 +85,6 @@ class TestScaling:
         run("scale", "deployment", "web", "--replicas=0")
         await replicas(cluster, 2)
 
-    @pytest.mark.timeout(300)
-    async def test_an_autoscaler_without_metrics_is_told(self, cluster):
-        async with kubelet(cluster):
-            await cluster.apply(resource(**SCALED))
-            await cluster.until("web", within=60)
-            stalled = await cluster.until("web", "Stalled", reason="AutoscalerInactive", within=180)
-        assert "metrics" in stalled["message"]
-        assert (await cluster.condition("web"))["status"] == "False"
-
 
 class TestNames:
     """kubernetes-sigs/mcp-lifecycle-operator#85, agentgateway/agentgateway#2249."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import yaml
+from aiohttp import web
 
 from tests.charts import helm
 from tests.contract.apiserver import CRD, install_crd, kubectl, running
@@ -257,6 +258,54 @@ async def test_a_crd_that_is_deleted_and_comes_back_needs_no_restart(tmp_path):
             await cluster.apply(resource("second"))
             await cluster.until("second", "Progressing", within=60)
         assert process.end() == 0
+
+
+async def test_an_autoscaler_without_metrics_is_told_when_patience_ends(apiserver, cluster, tmp_path):
+    scaled = {"autoscaling": {"maxReplicas": 4, "cpu": {}}, "resources": {"requests": {"cpu": "100m"}}}
+    settings = alone(cluster) | {"METRICS_PATIENCE_SECONDS": "3"}
+    async with kubelet(cluster):
+        with operator(apiserver, tmp_path, LEADER_ELECTION="false", **settings) as process:
+            await process.ready()
+            await cluster.apply(resource(**scaled))
+            stalled = await cluster.until("web", "Stalled", reason="AutoscalerInactive", within=90)
+            assert "metrics" in stalled["message"]
+            assert (await cluster.condition("web"))["status"] == "False"
+
+
+async def test_an_analytics_service_that_hangs_stops_no_work_and_gets_the_logs_in_the_end(apiserver, cluster, tmp_path):
+    answers, taken = asyncio.Event(), []
+
+    async def take(request: web.Request) -> web.Response:
+        body = await request.json()
+        await answers.wait()
+        taken.extend(body["logs"])
+        return web.json_response({})
+
+    app = web.Application()
+    app.router.add_post("/logs", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        with operator(apiserver, tmp_path, LEADER_ELECTION="false", ANALYTICS_URL=url, **alone(cluster)) as process:
+            await process.ready()
+            await cluster.apply(resource())
+            await cluster.until("web", "Progressing")
+            assert taken == []
+            answers.set()
+
+            async def shipped() -> bool:
+                return {"Starting", "Everything is known"} <= {log["message"] for log in taken}
+
+            await eventually(shipped, within=60, what="its logs arrive")
+            assert {log["service"] for log in taken} == {"operator"}
+            assert process.metric("opsbuddy_logs_shipped_total") >= 2
+            assert process.metric("opsbuddy_logs_dropped_total") == 0
+            assert process.end() == 0
+    finally:
+        answers.set()
+        await runner.cleanup()
 
 
 async def test_kopf_run_works_too(apiserver, cluster, tmp_path):

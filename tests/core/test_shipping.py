@@ -130,6 +130,14 @@ async def test_stopping_ends_in_time_when_nobody_listens(monkeypatch: pytest.Mon
     assert dropped("shutdown") - before == 1
 
 
+async def test_what_is_logged_after_the_end_is_counted(analytics: Analytics) -> None:
+    shipper = LogShipper(analytics.url)
+    await shipper.stop()
+    before = dropped("shutdown")
+    shipper.offer({"n": 1})
+    assert dropped("shutdown") - before == 1
+
+
 async def _is(seen: list[int], wanted: list[int]) -> bool:
     assert seen == wanted
     return True

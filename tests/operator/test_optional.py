@@ -3,7 +3,7 @@ import pytest
 from opsbuddy_operator.cluster.api import AbsentError, ForbiddenError
 from opsbuddy_operator.cluster.kinds import SERVICE, SERVICE_MONITOR
 from opsbuddy_operator.cluster.store import Store
-from opsbuddy_operator.models import Key, Subject, ref
+from opsbuddy_operator.models import Key, Subject, Terms, ref
 from opsbuddy_operator.queue import Queue
 from opsbuddy_operator.reconcile.news import News
 from opsbuddy_operator.reconcile.optional import OptionalKinds
@@ -24,7 +24,7 @@ class World:
         self.optional = OptionalKinds(self.cluster, self.store, News(self.store, self.queue, routes), ())
         references = References(self.cluster, self.queue.add, 0)
         self.reconcile = ServiceReconciler(
-            self.cluster, self.store, references, routes, "test", absent=self.optional.absent
+            self.cluster, self.store, references, routes, Terms("test", self.optional.absent)
         )
         self.resource(serviceMonitor={})
         self.api(AbsentError("no such API"))

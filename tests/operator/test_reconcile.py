@@ -6,7 +6,7 @@ from opsbuddy_core.routes import CONFIG_MAP
 from opsbuddy_operator.cluster.api import ConflictError, RefusedError
 from opsbuddy_operator.cluster.kinds import SERVICE
 from opsbuddy_operator.cluster.store import Store
-from opsbuddy_operator.models import Key, Ref, Subject, ref
+from opsbuddy_operator.models import Key, Ref, Subject, Terms, ref
 from opsbuddy_operator.reconcile.references import References
 from opsbuddy_operator.reconcile.routes import Routes
 from opsbuddy_operator.reconcile.service import LONGEST_LOOK, STRANGER_SECONDS, ServiceReconciler
@@ -26,7 +26,7 @@ class World:
         self.cluster, self.store, self.told = FakeCluster(), Store(), []
         self.references = References(self.cluster, self.told.append, 0)
         routes = Routes(self.cluster, self.store, NoGateways(), self.told.append)
-        self.reconcile = ServiceReconciler(self.cluster, self.store, self.references, routes, "test")
+        self.reconcile = ServiceReconciler(self.cluster, self.store, self.references, routes, Terms("test"))
 
     def resource(self, **spec):
         spec = {"image": {"repository": "x", "tag": "1"}, "port": 8001} | spec

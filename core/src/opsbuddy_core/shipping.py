@@ -29,8 +29,12 @@ class LogShipper:
         self._queue: deque[dict[str, Any]] = deque()
         self._sending: tuple[str, list[dict[str, Any]]] | None = None  # a batch whose answer was lost may be stored
         self._task: asyncio.Task[None] | None = None
+        self._stopped = False
 
     def offer(self, record: dict[str, Any]) -> None:
+        if self._stopped:
+            DROPPED.labels("shutdown").inc()
+            return
         if len(self._queue) >= QUEUE_LIMIT:
             self._queue.popleft()
             DROPPED.labels("queue_full").inc()
@@ -51,6 +55,7 @@ class LogShipper:
                         pass
             except TimeoutError:
                 pass
+        self._stopped = True
         DROPPED.labels("shutdown").inc(len(self._queue) + (len(self._sending[1]) if self._sending else 0))
 
     @staticmethod

@@ -10,7 +10,7 @@ from opsbuddy_operator.cluster.client import KubernetesApi
 from opsbuddy_operator.cluster.kinds import LEASE
 from opsbuddy_operator.cluster.store import Store
 from opsbuddy_operator.lease import Lease
-from opsbuddy_operator.models import Subject
+from opsbuddy_operator.models import Subject, Terms
 from opsbuddy_operator.queue import Priority, Queue
 from opsbuddy_operator.reconcile.audit import Audit
 from opsbuddy_operator.reconcile.gateways import GatewayProbe
@@ -42,9 +42,8 @@ class Engine:
         routes = Routes(api, self.store, probe, self.queue.add)
         self.news = News(self.store, self.queue, routes)
         self._optional = OptionalKinds(api, self.store, self.news, settings.namespaces)
-        services = ServiceReconciler(
-            api, self.store, self._references, routes, settings.identity, absent=self._optional.absent
-        )
+        terms = Terms(settings.identity, self._optional.absent, settings.metrics_patience_seconds)
+        services = ServiceReconciler(api, self.store, self._references, routes, terms)
         self._audit = Audit(api, self.store, self.news, settings.namespaces)
         self._workers = Workers(self.queue, {Subject.SERVICE: services, Subject.ROUTES: routes}, settings.workers)
         self._tasks: set[asyncio.Task[None]] = set()

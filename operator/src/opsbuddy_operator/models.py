@@ -24,6 +24,9 @@ MANIFEST_HASH = "opsbuddy.dev/manifest-sha256"  # annotation of a child: hash of
 CONFIG_HASH = "opsbuddy.dev/config-sha256"  # annotation of the pod template: a change rolls the pods
 
 
+METRICS_PATIENCE = 90.0  # seconds that an autoscaler may be without metrics: new pods have none yet
+
+
 class Subject(StrEnum):
     """What a key stands for."""
 
@@ -75,6 +78,7 @@ class Observed:
     tolerated: Mapping[Ref, str] = field(
         default_factory=dict
     )  # how what was applied came out otherwise, as something that admits objects wants it
+    metrics_patience: float = METRICS_PATIENCE  # seconds
     absent: Mapping[str, str] = field(default_factory=dict)  # kinds that cannot be had in this cluster, and why
     table_hash: str | None = None  # of the routing table as it is in the namespace
     table: RoutingTable | None = None  # the routing table as it is in the namespace
@@ -82,6 +86,15 @@ class Observed:
     gateways: tuple[Gateway, ...] = ()  # ready pods of the namespace's Gateway resources
     has_gateway: bool = False  # the namespace has a resource with role Gateway
     route_conflict: str | None = None  # name of the resource that has this one's prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for every resource that this process looks at."""
+
+    identity: str  # of the process, in Events
+    absent: Mapping[str, str] = field(default_factory=dict)  # as in Observed; it changes while the process runs
+    metrics_patience: float = METRICS_PATIENCE
 
 
 @dataclass(frozen=True, slots=True)

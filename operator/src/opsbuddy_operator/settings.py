@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from opsbuddy_core.settings import Settings
+from opsbuddy_operator.models import METRICS_PATIENCE
 
 NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -31,6 +32,12 @@ class OperatorSettings(Settings):
     resync_seconds: float = Field(600, ge=10, description="How often everything is looked at again, changed or not")
     audit_seconds: float = Field(
         120, ge=1, description="How often what the watches told is compared with what there is"
+    )
+    metrics_patience_seconds: float = Field(
+        METRICS_PATIENCE,
+        gt=0,
+        le=3600,
+        description="How long an autoscaler may be without metrics until its service is called stalled",
     )
     request_seconds: float = Field(10, gt=0, le=60, description="Time limit of one request to the API server")
 

@@ -448,6 +448,11 @@ def test_one_looks_again_only_where_nobody_would_tell(observed, seconds):
     assert judge(observed(), NOW).look_again == seconds
 
 
+def test_how_long_an_autoscaler_may_be_without_metrics_can_be_set():
+    observed = replace(autoscaler("False", "2026-01-02T03:03:05Z"), metrics_patience=59.0)
+    assert condition(judge(observed, NOW).status, "Stalled")["reason"] == "AutoscalerInactive"
+
+
 class TestEvents:
     """Told once, when it begins."""
 

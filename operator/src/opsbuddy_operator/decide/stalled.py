@@ -12,8 +12,6 @@ from opsbuddy_operator.decide.finding import Finding
 from opsbuddy_operator.decide.references import required
 from opsbuddy_operator.models import Fault, Observed
 
-_BLIND_FOR = 90.0  # seconds; new pods have no metrics yet
-
 
 def stalled(observed: Observed, spec: OpsBuddyServiceSpec, now: datetime) -> Finding:
     """Find what cannot work."""
@@ -125,7 +123,7 @@ def _blind(observed: Observed, spec: OpsBuddyServiceSpec, now: datetime) -> tupl
     for condition in autoscaler.get("status", {}).get("conditions", ()):
         if condition["type"] == "ScalingActive" and condition["status"] == "False":
             since = condition.get("lastTransitionTime") or autoscaler["metadata"]["creationTimestamp"]
-            left = _BLIND_FOR - (now - datetime.fromisoformat(since)).total_seconds()
+            left = observed.metrics_patience - (now - datetime.fromisoformat(since)).total_seconds()
             if left > 0:
                 return [], left
             words = (

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from types import MappingProxyType
 from uuid import uuid4
 
 from opsbuddy_core.logs import get_logger
@@ -19,7 +18,7 @@ from opsbuddy_operator.decide.ownership import is_ours
 from opsbuddy_operator.decide.references import references
 from opsbuddy_operator.decide.verdict import is_told, judge
 from opsbuddy_operator.manifests.difference import deviation, differences
-from opsbuddy_operator.models import Decision, Event, Key, Object, Observed, Ref, Verdict, ref
+from opsbuddy_operator.models import Decision, Event, Key, Object, Observed, Ref, Terms, Verdict, ref
 from opsbuddy_operator.reconcile.apply import Applier
 from opsbuddy_operator.reconcile.references import References
 from opsbuddy_operator.reconcile.routes import Routes
@@ -33,17 +32,9 @@ log = get_logger("reconcile")
 class ServiceReconciler:
     """Level-triggered: what has happened does not matter, only what is."""
 
-    def __init__(
-        self,
-        api: Api,
-        store: Store,
-        references: References,
-        routes: Routes,
-        identity: str,
-        absent: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
+    def __init__(self, api: Api, store: Store, references: References, routes: Routes, terms: Terms) -> None:
         self._api, self._store, self._references, self._routes = api, store, references, routes
-        self._identity, self._absent = identity, absent
+        self._terms = terms
         self._applier = Applier(api, store)
         self._deviations: dict[Ref, str] = {}
         self._looks: dict[Key, int] = {}  # how often in a row there was nothing new
@@ -74,7 +65,8 @@ class ServiceReconciler:
             references=digests,
             failures=refused,
             tolerated=self._deviations,
-            absent=self._absent,
+            absent=self._terms.absent,
+            metrics_patience=self._terms.metrics_patience,
             **self._routes.seen_by(resource),
         )
         return replace(observed, taken=await self._strangers(observed), children=self._children(resource))
@@ -145,7 +137,7 @@ class ServiceReconciler:
                 answer
             )  # else it holds a change that the watch has yet to tell: known already, it would be no news
         for event in verdict.events:
-            await record(self._api, resource, event, self._identity)
+            await record(self._api, resource, event, self._terms.identity)
         return True
 
     def _look_again(self, key: Key, observed: Observed, verdict: Verdict, *, changed: bool) -> float | None:
