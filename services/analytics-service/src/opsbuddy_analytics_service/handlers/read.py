@@ -6,10 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from opsbuddy_analytics_service.models import (
+    ContextQuery,
     FacetQuery,
     Facets,
     Histogram,
     HistogramQuery,
+    LogContext,
     LogPage,
     LogQuery,
     Metrics,
@@ -32,6 +34,11 @@ def router(service: Analytics, numbers: Numbers) -> APIRouter:
     async def query(query: LogQuery) -> LogPage:
         """Newest first unless told otherwise. `next_cursor` leads to the next page and skips nothing, however many logs share an instant."""
         return await service.query(query)
+
+    @routes.post("/logs/context", summary="The lines before and after a log", tags=["query"])
+    async def context(query: ContextQuery) -> LogContext:
+        """Of the same service, oldest first. For more of them ask again for the first or the last one."""
+        return await service.context(query)
 
     @routes.post("/logs/histogram", summary="Count logs by time and level", tags=["query"])
     async def histogram(query: HistogramQuery) -> Histogram:

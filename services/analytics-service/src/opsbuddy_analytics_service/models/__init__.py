@@ -11,6 +11,7 @@ from opsbuddy_analytics_service.models.answers import (
     Hour,
     IngestResult,
     ItemError,
+    LogContext,
     LogPage,
     LogRecord,
     Metrics,
@@ -34,6 +35,7 @@ from opsbuddy_analytics_service.models.entries import (
 )
 from opsbuddy_analytics_service.models.queries import (
     FIELDS,
+    ContextQuery,
     FacetQuery,
     HistogramQuery,
     LogFilter,
@@ -50,6 +52,7 @@ __all__ = [
     "MAX_ITEMS",
     "MAX_MESSAGE",
     "Bucket",
+    "ContextQuery",
     "Coverage",
     "DeadLetter",
     "DeadLetters",
@@ -62,6 +65,7 @@ __all__ = [
     "Hour",
     "IngestResult",
     "ItemError",
+    "LogContext",
     "LogEntry",
     "LogFilter",
     "LogPage",

@@ -67,6 +67,17 @@ class LogPage(BaseModel):
     coverage: Coverage
 
 
+class LogContext(BaseModel):
+    """A log and its neighbours of the same service, oldest first; `more_before` and `more_after` say whether there are others beyond."""
+
+    before: list[LogRecord]
+    log: LogRecord
+    after: list[LogRecord]
+    more_before: bool
+    more_after: bool
+    coverage: Coverage
+
+
 class ServiceMetrics(BaseModel):
     """One service within the window. `error_rate` is a fraction: errors (ERROR and CRITICAL) of all logs."""
 

@@ -5,7 +5,15 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from opsbuddy_analytics_service.models.entries import Instant, Label, Level, absent_if_blank, without_nul
+from opsbuddy_analytics_service.models.entries import (
+    TIME_EXAMPLE,
+    Instant,
+    Label,
+    Level,
+    Name,
+    absent_if_blank,
+    without_nul,
+)
 
 Filter = Annotated[Label | None, BeforeValidator(absent_if_blank)]
 FieldName = Literal[
@@ -83,6 +91,24 @@ class FacetQuery(RangeFilter):
     limit: int = Field(10, ge=1, le=100, description="Values of each field at most")
 
 
+class ContextQuery(BaseModel):
+    """The log around which is looked, named as it is answered, and how many lines before and after it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "example": {"service": "file-service", "timestamp": TIME_EXAMPLE, "event_id": "5f0c33a1b2d4e6f8000001"}
+        },
+    )
+
+    service: Name
+    timestamp: Instant
+    event_id: Label
+    before: int = Field(20, ge=0, le=500)
+    after: int = Field(20, ge=0, le=500)
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What a store is asked for: times are nanoseconds, `end` is exclusive, absent filters are None."""
@@ -95,11 +121,12 @@ class Selection:
     operation: str | None = None
     request_id: str | None = None
     trace_id: str | None = None
+    event_id: str | None = None
     text: str | None = None
     descending: bool = True
 
     @property
     def by_labels_alone(self) -> bool:
         """Whether nothing but service and level narrows it."""
-        others = (self.logger, self.operation, self.request_id, self.trace_id, self.text)
+        others = (self.logger, self.operation, self.request_id, self.trace_id, self.event_id, self.text)
         return all(each is None for each in others)

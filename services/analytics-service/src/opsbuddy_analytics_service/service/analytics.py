@@ -1,7 +1,7 @@
 """What the analytics service decides: which items become logs, what a page holds, and what an answer covers."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,7 @@ import orjson
 
 from opsbuddy_analytics_service.models import (
     FIELDS,
+    ContextQuery,
     Coverage,
     DeadLetter,
     DeadLetters,
@@ -18,6 +19,7 @@ from opsbuddy_analytics_service.models import (
     HistogramQuery,
     IngestResult,
     ItemError,
+    LogContext,
     LogFilter,
     LogPage,
     LogQuery,
@@ -32,12 +34,14 @@ from opsbuddy_analytics_service.service import cursor, names
 from opsbuddy_analytics_service.service.intake import Intake
 from opsbuddy_analytics_service.service.metrics import LOGS, REJECTED
 from opsbuddy_analytics_service.service.names import ServiceNames
+from opsbuddy_analytics_service.service.reading import Reading
 from opsbuddy_analytics_service.storage.stores import Archive, Journal, Tally
 from opsbuddy_core import timestamps
-from opsbuddy_core.errors import DeadlineError, FieldError, InvalidRequestError, OpsBuddyError, UnavailableError
+from opsbuddy_core.errors import FieldError, InvalidRequestError, NotFoundError, OpsBuddyError, UnavailableError
 
 HOUR = 3600 * timestamps.SECOND
 FOREVER = 2**63 - 1
+MOVED = timestamps.SECOND  # farther than that no log of one instant is moved to stay apart from others
 SHOWN_ERRORS = 1000
 OF_STATUS = {413: "too_large", 415: "unsupported_type", 503: "journal_busy", 507: "disk_full"}
 
@@ -46,7 +50,7 @@ class Analytics:
     """Takes logs into the journal, and answers from it and from the archive, if there is one."""
 
     def __init__(self, journal: Journal, archive: Archive | None = None, most_services: int = 1000) -> None:
-        self._journal, self._archive = journal, archive
+        self._journal, self._reading = journal, Reading(journal, archive)
         self.names = ServiceNames(journal, most_services)
         self.taken = Counter[str]()
 
@@ -100,7 +104,7 @@ class Analytics:
     async def query(self, query: LogQuery) -> LogPage:
         """Return a page. Raises InvalidRequestError for a range or a cursor that cannot be used."""
         selection = _selection(query)
-        logs, coverage = await self._collect(selection, query.limit + 1)
+        logs, coverage = await self._reading.page(selection, query.limit + 1)
         more = len(logs) > query.limit
         logs = logs[: query.limit]
         return LogPage(
@@ -110,21 +114,41 @@ class Analytics:
             coverage=coverage,
         )
 
+    async def context(self, query: ContextQuery) -> LogContext:
+        """Return what the same service logged right before and after a log. Raises NotFoundError when it is not there."""
+        here = Selection(query.timestamp, query.timestamp + MOVED, service=query.service, event_id=query.event_id)
+        found, coverage = await self._reading.page(replace(here, descending=False), 1)
+        if not found:
+            raise _missing(coverage)
+        place = found[0].time
+        before, older = await self._reading.page(
+            Selection(timestamps.EARLIEST, place, service=query.service), query.before + 1
+        )
+        after, newer = await self._reading.page(
+            Selection(place + 1, FOREVER, service=query.service, descending=False), query.after + 1
+        )
+        return LogContext(
+            before=[record(log, FIELDS) for log in reversed(before[: query.before])],
+            log=record(found[0], FIELDS),
+            after=[record(log, FIELDS) for log in after[: query.after]],
+            more_before=len(before) > query.before,
+            more_after=len(after) > query.after,
+            coverage=older if newer.complete else newer,
+        )
+
     async def histogram(self, selection: Selection, width: int) -> tuple[Tally, Coverage]:
         """Count by time and level, here and in the archive."""
-        return await self._tally(
+        return await self._reading.tally(
             selection,
             lambda store, asked: store.histogram(asked, width),
-            covered=await self._journal.horizon(),
         )
 
     async def facets(self, query: FacetQuery) -> Facets:
         """Return the most frequent values of fields."""
         selection = within(query, HOUR)
-        tally, coverage = await self._tally(
+        tally, coverage = await self._reading.tally(
             selection,
             lambda store, asked: store.facets(asked, query.fields, query.limit * 2),
-            covered=await self._journal.horizon(),
         )
         summed = Counter[tuple[int | str, str]]()
         for field, value, number in tally:
@@ -159,53 +183,19 @@ class Analytics:
         times = None if ids is None else [time for time in map(int, ids) if time <= FOREVER]
         return Replay(replayed=await self._journal.replay(times))
 
-    async def _tally(
-        self, selection: Selection, ask: Callable[[Journal | Archive, Selection], Awaitable[Tally]], covered: int
-    ) -> tuple[Tally, Coverage]:
-        here = await ask(self._journal, selection)
-        border = timestamps.render(covered)
-        if covered <= selection.start:
-            note = "The journal of this service holds all of this range."
-            return here, _coverage(selection, ["journal"], complete=True, note=note)
-        if self._archive is None:
-            note = f"Logs before {border} were moved to InfluxDB, which is not configured any more."
-            return here, _coverage(selection, ["journal"], complete=False, note=note)
-        try:
-            there = await ask(self._archive, replace(selection, end=min(selection.end, covered)))
-        except (UnavailableError, DeadlineError) as error:
-            note = f"{error.detail} Logs before {border} that were forwarded to it are missing here."
-            return here, _coverage(selection, ["journal"], complete=False, note=note)
-        note = f"InfluxDB for logs before {border}, the journal of this service for what is newer or not forwarded yet."
-        return [*there, *here], _coverage(selection, ["journal", "influxdb"], complete=True, note=note)
-
     def _count(self, **outcomes: int) -> None:
         for outcome, number in outcomes.items():
             if number:
                 self.taken[outcome] += number
                 LOGS.labels(outcome).inc(number)
 
-    async def _collect(self, selection: Selection, limit: int) -> tuple[list[StoredLog], Coverage]:
-        """Ask the journal first: a log that is forwarded meanwhile is then in both answers rather than in none."""
-        here = await self._journal.page(selection, limit)
-        enough = len(here.logs) == limit and selection.descending and here.logs[-1].time >= here.horizon
-        if here.horizon <= selection.start or enough:
-            return here.logs, _coverage(
-                selection, ["journal"], complete=True, note="The journal of this service holds all of this range."
-            )
-        border = timestamps.render(here.horizon)
-        if self._archive is None:
-            note = f"Logs before {border} were moved to InfluxDB, which is not configured any more."
-            return here.logs, _coverage(selection, ["journal"], complete=False, note=note)
-        older = replace(selection, end=min(selection.end, here.horizon))
-        try:
-            there = await self._archive.page(older, limit)
-        except (UnavailableError, DeadlineError) as error:
-            note = f"{error.detail} Logs before {border} that were forwarded to it are missing here; ask again later."
-            return here.logs, _coverage(selection, ["journal"], complete=False, note=note)
-        merged = {(log.time, log.event_id): log for log in (*there, *here.logs)}
-        logs = [merged[place] for place in sorted(merged, reverse=selection.descending)[:limit]]
-        note = f"InfluxDB for logs before {border}, the journal of this service for what is newer or not forwarded yet."
-        return logs, _coverage(selection, ["journal", "influxdb"], complete=True, note=note)
+
+def _missing(coverage: Coverage) -> OpsBuddyError:
+    if not coverage.complete:
+        return UnavailableError(f"The log is not in what can be asked now. {coverage.note}", retry_after=5)
+    return NotFoundError(
+        "There is no such log. Send service, timestamp and event_id as an answer of /logs/query has them; retention may have removed it."
+    )
 
 
 def refusal(error: OpsBuddyError) -> str:
@@ -246,12 +236,6 @@ def _ordered(start: int, end: int) -> None:
             "The range is empty: start has to lie before end.",
             errors=[FieldError("start", "does not lie before end", "range_empty")],
         )
-
-
-def _coverage(selection: Selection, stores: list[str], *, complete: bool, note: str) -> Coverage:
-    start = None if selection.start == timestamps.EARLIEST else timestamps.render(selection.start)
-    end = timestamps.render(min(selection.end, timestamps.now()))
-    return Coverage(start=start, end=end, stores=stores, complete=complete, note=note)
 
 
 def record(log: StoredLog, fields: Sequence[str]) -> LogRecord:

@@ -16,6 +16,7 @@ from opsbuddy_core.influx import Influx, key, string
 
 MEASUREMENT = "logs"
 TEXTS = ("logger", "message", "operation", "data", "request_id", "trace_id", "event_id")
+NARROWING = ("logger", "operation", "request_id", "trace_id", "event_id")
 FIRST_STEP = 900 * timestamps.SECOND
 WIDER = 8
 MOST_COUNTED = 50_000
@@ -128,7 +129,7 @@ def _flux(bucket: str, selection: Selection, limit: int) -> Flux:
         if (value := getattr(selection, tag)) is not None:
             flux.where(tag, value)
     flux.rows().group()
-    for field in ("logger", "operation", "request_id", "trace_id"):
+    for field in NARROWING:
         if (value := getattr(selection, field)) is not None:
             flux.where(field, value)
     if selection.text is not None:

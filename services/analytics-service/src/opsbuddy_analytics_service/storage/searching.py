@@ -53,7 +53,7 @@ def condition(selection: Selection) -> tuple[str, list[Any]]:
     """Return what holds for each log of a selection, with its bound values."""
     conditions = ["logs.time >= ?", "logs.time < ?"]
     arguments: list[Any] = [selection.start, selection.end]
-    for column in ("service", "level", "logger", "operation", "request_id", "trace_id"):
+    for column in ("service", "level", "logger", "operation", "request_id", "trace_id", "event_id"):
         if (value := getattr(selection, column)) is not None:
             conditions.append(f"logs.{column} = ?")
             arguments.append(value)
