@@ -13,6 +13,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from demo.day.fill import FillError, fill_once
 from demo.platform import HOST, Process, load, processes, routes
 from demo.supervisor import StartError, Supervisor, bin_dir
 
@@ -65,18 +66,30 @@ async def run(started: list[Process], data: Path) -> int:
         say(f"starting {len(started)} services; state and logs in {data}")
         await until(supervisor.start(started), ended)
         if not ended.is_set():
+            await until(fill(started, data), ended)
+        if not ended.is_set():
             ui = next(process for process in started if process.name == "ui-service")
             say(
                 f"ready after {time.monotonic() - begun:.1f} s. Open {ui.url.replace(HOST, 'localhost')} - Ctrl-C ends everything."
             )
             await ended.wait()
-    except StartError as error:
+    except (StartError, FillError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     finally:
         say("ending")
         await supervisor.stop()
     return 0
+
+
+async def fill(started: list[Process], data: Path) -> None:
+    """Put a believable day into fresh stores, and say where its incident is."""
+    gateway = next(process for process in started if process.name == "gateway")
+    if story := await fill_once(gateway.url, data):
+        at = story.outage.astimezone()
+        say(
+            f"filled with a day of logs, metrics, files and configurations; at {at:%H:%M} file-service went down (DEMO_DATA=0: start empty)"
+        )
 
 
 async def until(work: Coroutine[Any, Any, None], ended: asyncio.Event) -> None:

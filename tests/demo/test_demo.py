@@ -1,4 +1,4 @@
-"""What `make demo` says where it cannot start; that it runs the platform is shown by the tests of the description."""
+"""What `make demo` says where it cannot start, and what it is filled with; that it runs the platform is shown by the tests of the description."""
 
 import asyncio
 import os
@@ -6,7 +6,10 @@ import socket
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
+
+from tests.support.demo import demo as running
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(120)]
 ROOT = Path(__file__).parents[2]
@@ -44,3 +47,24 @@ async def test_help_explains() -> None:
     code, said = await demo("--help")
     assert code == 0
     assert "--port-offset" in said
+
+
+def test_its_first_start_fills_it_with_a_day_and_the_next_one_adds_nothing(tmp_path: Path) -> None:
+    def found(addresses: dict[str, str]) -> tuple[int, int, int, int]:
+        with httpx2.Client(base_url=addresses["gateway"], timeout=20) as http:
+            body = {"service": "checkout", "limit": 1000, "order": "asc"}
+            logs = http.post("/api/analytics/logs/query", json=body).json()["logs"]
+            files = http.get("/api/files").json()["files"]
+            configs = http.get("/api/utils/configs").json()["configs"]
+            question = {"measurement": "queue", "field": "waiting", "aggregate": "max", "every": "1d"}
+            series = http.post("/api/timeseries/query", json=question).json()["series"]
+        assert [log for log in logs if log["level"] == "ERROR"]
+        return len(logs), len(files), len(configs), len(series)
+
+    with running(tmp_path, 24_600, environment={"DEMO_DATA": "1"}) as addresses:
+        first = found(addresses)
+    assert min(first) > 0
+    assert "file-service went down" in (tmp_path / "said").read_text()
+    with running(tmp_path, 24_600, environment={"DEMO_DATA": "1"}) as addresses:
+        assert found(addresses) == first
+    assert "file-service went down" not in (tmp_path / "said").read_text()

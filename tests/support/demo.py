@@ -20,12 +20,19 @@ START = 90  # seconds
 def demo(
     folder: Path, offset: int, *arguments: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[dict[str, str]]:
-    """Yield the address of each service; state and logs are in `folder`. The ports are the usual ones plus `offset`."""
+    """Yield the address of each service; state and logs are in `folder`. The ports are the usual ones plus `offset`.
+
+    Its stores are empty unless `environment` has DEMO_DATA=1.
+    """
     command = [sys.executable, "-m", "demo", "--port-offset", str(offset), "--data", str(folder), *arguments]
     said = folder / "said"
     with said.open("w") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | (environment or {}), stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=ROOT,
+            env={**os.environ, "DEMO_DATA": "0", **(environment or {})},
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         try:
             deadline = time.monotonic() + START

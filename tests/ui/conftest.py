@@ -30,7 +30,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
-FIRST_OFFSET = 22_000  # of the ports of the demo: below the range from which the kernel gives ports away
+FIRST_OFFSET = 23_000  # of the ports of the demo: below the range from which the kernel gives ports away
 SIZES = {1440: 900, 768: 1024, 390: 844, 320: 640}
 
 
