@@ -40,3 +40,17 @@ async def test_killed_in_the_middle_of_a_rollout_another_operator_completes_it(c
     await eventually(converged, within=90, every=0.3, what="all is as it was asked for")
     (live,) = await operator.ready()
     assert live != killed
+
+
+async def test_its_own_logs_are_found_in_analytics(stack, cluster):
+    """What it did a moment ago: it wrote the routing table of a namespace that is new."""
+    await cluster.apply(gateway())
+    query = {"service": "operator", "operation": "routes", "limit": 1000}
+    path = f"api/v1/namespaces/{STACK}/services/analytics-service:8003/proxy/logs/query"
+
+    async def told() -> bool:
+        answer = await stack.session.post(path, json=query)
+        assert answer.is_success, answer.text
+        return cluster.namespace in {log["data"].get("namespace") for log in answer.json()["logs"]}
+
+    await eventually(told, within=30, every=0.5, what="the operator's log is stored")
