@@ -10,6 +10,7 @@ import pytest
 
 from opsbuddy_utility_service.factory import build
 from opsbuddy_utility_service.settings import UtilitySettings
+from tests.support import schema
 from tests.support.apps import client
 from tests.support.fake_launcher import FakeLauncher
 from tests.support.postgres import postgres, postgres_server  # noqa: F401 - fixtures
@@ -48,6 +49,7 @@ def database_url(request: pytest.FixtureRequest) -> str | None:
 @pytest.fixture
 async def service(tmp_path: Path, database_url: str | None) -> AsyncIterator[Service]:
     settings = UtilitySettings(data_dir=tmp_path, database_url=database_url, command_concurrency=2)
+    await schema.put(settings, "utility", "opsbuddy_utility_service")
     launcher = FakeLauncher()
     async with client(build(settings, launcher=launcher)[0]) as http:
         yield Service(http, settings, launcher)

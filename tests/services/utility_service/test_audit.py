@@ -15,7 +15,7 @@ from opsbuddy_core.errors import OpsBuddyError
 from opsbuddy_utility_service.factory import database_of
 from opsbuddy_utility_service.models.audit import FIRST, AuditQuery, Entry
 from opsbuddy_utility_service.service.audit import AuditService
-from opsbuddy_utility_service.service.commands import CommandService
+from opsbuddy_utility_service.service.commands import Bounds, CommandService
 from opsbuddy_utility_service.settings import UtilitySettings
 from opsbuddy_utility_service.storage.audit import SqlAudit
 from tests.services.utility_service.conftest import Service
@@ -129,7 +129,7 @@ async def test_runs_of_a_service_that_was_killed_are_closed_as_lost(audit: SqlAu
     await audit.append(started("over"))
     await audit.append(ended("over"))
     await audit.append(started("recent", now - timedelta(minutes=1)))
-    service = CommandService([], FakeLauncher(), audit, most=1, clock=lambda: now)
+    service = CommandService([], FakeLauncher(), audit, Bounds(most=1), clock=lambda: now)
     assert await service.close_lost() == 1
     shown = {run.id: (run.closed, run.reason) for run in (await AuditService(audit).page(AuditQuery())).runs}
     assert shown == {"old": (True, "lost"), "over": (True, "ok"), "recent": (False, None)}

@@ -15,7 +15,7 @@ from opsbuddy_core.web.app import create_app
 from opsbuddy_utility_service import orphans
 from opsbuddy_utility_service.handlers import commands, configs, system
 from opsbuddy_utility_service.service.audit import AuditService
-from opsbuddy_utility_service.service.commands import LOST_AFTER, CommandService
+from opsbuddy_utility_service.service.commands import LOST_AFTER, Bounds, CommandService
 from opsbuddy_utility_service.service.configs import ConfigService
 from opsbuddy_utility_service.service.secrets import Sealer
 from opsbuddy_utility_service.settings import UtilitySettings
@@ -47,8 +47,7 @@ def build(settings: UtilitySettings, *, launcher: Launcher | None = None, warm: 
         templates.load(settings.command_templates),
         launcher,
         audit,
-        most=settings.command_concurrency,
-        required=settings.command_isolation,
+        Bounds(settings.command_concurrency, settings.command_isolation, settings.command_roles_required),
     )
     health = Health(settings.title, "opsbuddy-utility-service", (Check("database", database.probe),))
 

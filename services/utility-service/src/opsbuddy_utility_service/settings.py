@@ -22,6 +22,10 @@ class UtilitySettings(Settings, StateSettings):
         "rlimits", description="Least isolation of commands; where it cannot be had, none is run"
     )
     command_concurrency: int = Field(8, ge=1, le=256, description="Commands that run at once, at most")
+    command_roles_required: bool = Field(
+        default=False,
+        description="Run commands that name roles only for callers whom the gateway verified; without it, who it lets in unasked may too",
+    )
     secret_keys: SecretStr | None = Field(
         None,
         description="Keys for secret configurations (Fernet), separated by commas; the first one seals, all of them open",

@@ -1,5 +1,6 @@
 """Commands that were asked for, and what became of them. Times are seconds, sizes bytes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -58,11 +59,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asked: a name that the gateway vouches for, the address, the request."""
+    """Who asked: a name that the gateway vouches for, the address, the request; the roles, None where the gateway asked nobody who it is."""
 
     name: str
     address: str
     request_id: str
+    roles: frozenset[str] | None = None
+
+    def may(self, roles: Sequence[str], *, verified: bool) -> bool:
+        """Say whether one of the roles is there, or none is asked for. `verified`: who was not asked has none; otherwise that is let through."""
+        if not roles or (self.roles is None and not verified):
+            return True
+        return not frozenset(roles).isdisjoint(self.roles or ())
 
 
 class CutBytes(BaseModel):
@@ -126,6 +134,7 @@ class Command(BaseModel):
     timeout: float
     max_output: int
     network: bool
+    roles: list[str] = Field(description="Who may run it; everybody, when there are none")
     own: bool = Field(description="Written by the operator of this platform, not built in")
     available: bool
     unavailable_reason: str | None

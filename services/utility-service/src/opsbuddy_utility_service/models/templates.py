@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 IDENTIFIER = r"^[a-z][a-z0-9_-]{0,63}$"
 MAX_TIMEOUT = 3600
+Role = Annotated[str, Field(pattern=r"^[\x21-\x2b\x2d-\x7e]{1,256}$")]  # as the gateway passes them on
 AbsolutePath = Annotated[str, Field(pattern=r"^/", max_length=512)]
 
 
@@ -95,6 +96,7 @@ class Template(_Strict):
         min_length=1, max_length=64, description="The program and its arguments; `{name}` is a parameter"
     )
     params: dict[str, Parameter] = Field(default_factory=dict, max_length=32)
+    roles: list[Role] = Field(default_factory=list, max_length=50, description="Who may run it: one of them is enough")
     timeout: float = Field(30, gt=0, le=MAX_TIMEOUT, description="Longest time that it may run")
     grace: float = Field(1, ge=0, le=30, description="Time between SIGTERM and SIGKILL")
     max_output: int = Field(

@@ -5,6 +5,7 @@ import shlex
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,10 +14,10 @@ from opsbuddy_core.exact_json import refuse
 from opsbuddy_core.logs import get_logger
 from opsbuddy_utility_service.models.audit import Entry
 from opsbuddy_utility_service.models.commands import Actor, Command, CommandList, CommandParameter, Prepared, Request
-from opsbuddy_utility_service.models.templates import MAX_TIMEOUT, Parameter
+from opsbuddy_utility_service.models.templates import MAX_TIMEOUT, Parameter, Template
 from opsbuddy_utility_service.sandbox.order import Ended, Isolation
 from opsbuddy_utility_service.service.execution import Execution
-from opsbuddy_utility_service.service.matching import find
+from opsbuddy_utility_service.service.matching import denied, find
 from opsbuddy_utility_service.storage.audit import Audit
 from opsbuddy_utility_service.storage.launcher import Launcher, Running
 
@@ -27,21 +28,29 @@ AUDIT_TRIES = 5
 log = get_logger("commands")
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many commands run at once, the least isolation that they are run in, and whether roles are for verified callers alone: see `Actor.may`."""
+
+    most: int
+    isolation: str = "rlimits"
+    verified: bool = False
+
+
 class CommandService:
-    """Commands by their templates. `most`: how many run at once. `required`: the least isolation."""
+    """Commands by their templates, within the bounds."""
 
     def __init__(
         self,
         templates: Sequence[Prepared],
         launcher: Launcher,
         audit: Audit,
+        bounds: Bounds,
         *,
-        most: int,
-        required: str = "rlimits",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._templates, self._launcher, self._audit = templates, launcher, audit
-        self._most, self._required, self._clock = most, required, clock
+        self._bounds, self._clock = bounds, clock
         self._running: dict[Execution, asyncio.Task[None]] = {}
         self._closing = False
 
@@ -58,13 +67,14 @@ class CommandService:
         """Start a command and return its run once that is recorded. What is not allowed is recorded as well."""
         try:
             invocation = find(request, self._templates)
+            self._permit(invocation.prepared.template, request, actor)
         except ForbiddenError as error:
             await self._audit.append(self._refused(request, actor, str(error.extensions.get("part", ""))))
             raise
         if missing := invocation.prepared.missing:
             refuse("template" if request.template else "command", missing)
         isolation = await self._isolation()
-        if self._closing or len(self._running) >= self._most:
+        if self._closing or len(self._running) >= self._bounds.most:
             raise TooManyRequestsError(
                 f"{len(self._running)} commands run already, which is the most; try again when one has ended.",
                 retry_after=1,
@@ -93,9 +103,9 @@ class CommandService:
         missing = [prepared.template.id for prepared in self._templates if prepared.missing]
         return {
             "isolation": isolation,
-            "required_isolation": self._required,
+            "required_isolation": self._bounds.isolation,
             "running": len(self._running),
-            "most": self._most,
+            "most": self._bounds.most,
             "templates": len(self._templates),
             "not_installed": missing,
         }
@@ -119,11 +129,17 @@ class CommandService:
             await asyncio.wait(list(self._running.values()), timeout=END_SECONDS)
         await self._launcher.stop()
 
+    def _permit(self, template: Template, request: Request, actor: Actor) -> None:
+        """Raise ForbiddenError for who has none of the roles that the template names."""
+        if not actor.may(template.roles, verified=self._bounds.verified):
+            reason = f"{actor.name} lacks the role {' or '.join(template.roles)}"
+            raise denied("template" if request.template else "command", template.id, reason)
+
     async def _isolation(self) -> Isolation:
         isolation = await self._launcher.isolation()
-        if LEVELS.index(isolation.level) < LEVELS.index(self._required):
+        if LEVELS.index(isolation.level) < LEVELS.index(self._bounds.isolation):
             raise UnavailableError(
-                f"Commands are held in by {isolation.level} here, and COMMAND_ISOLATION requires {self._required}; none is run.",
+                f"Commands are held in by {isolation.level} here, and COMMAND_ISOLATION requires {self._bounds.isolation}; none is run.",
                 retry_after=300,
             )
         return isolation
@@ -200,6 +216,7 @@ def _described(prepared: Prepared) -> Command:
         timeout=template.timeout,
         max_output=template.max_output,
         network=template.network,
+        roles=template.roles,
         own=prepared.own,
         available=prepared.missing is None,
         unavailable_reason=prepared.missing,
