@@ -14,7 +14,7 @@ from opsbuddy_timeseries_service.promql.engine import Engine, TooLongError
 from opsbuddy_timeseries_service.promql.errors import BadQueryError, PromError
 from opsbuddy_timeseries_service.promql.lexer import duration, string
 from opsbuddy_timeseries_service.promql.nodes import selectors
-from opsbuddy_timeseries_service.promql.parser import parse
+from opsbuddy_timeseries_service.promql.parser import MAX_LENGTH, parse
 from opsbuddy_timeseries_service.promql.ranges import FUNCTIONS, Window, quantile
 from opsbuddy_timeseries_service.promql.values import Samples
 from opsbuddy_timeseries_service.remotewrite import from_remote_write, unpacked
@@ -87,6 +87,14 @@ def test_arithmetic_has_the_precedence_that_everybody_knows(a: str, first: str, 
 )
 def test_numbers(query: str, value: float) -> None:
     assert computed(query) == value
+
+
+@pytest.mark.parametrize("piece", ["1", "1.", "1s", "a", "0x1", '"\\"', "1e", "(", "`", "\\", "a[1s]"])
+def test_the_longest_odd_query_is_refused_in_a_moment(piece: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(BadQueryError):
+        parse(piece * (MAX_LENGTH // len(piece) - 1) + "é")
+    assert time.process_time() - begun < 1, "others wait meanwhile"
 
 
 @given(st.floats())

@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 import time
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 
 from opsbuddy_core import timestamps
 from opsbuddy_core.sqlite import SqliteStore
+from opsbuddy_timeseries_service import lineprotocol
 from opsbuddy_timeseries_service.embedded.schema import MIGRATIONS
 from opsbuddy_timeseries_service.embedded.store import SqlitePoints
 from opsbuddy_timeseries_service.models.points import Point
@@ -191,6 +193,16 @@ async def test_a_broken_line_is_named_and_its_neighbours_are_stored(service: Ser
     assert (answer.status_code, answer.json()["accepted"]) == (207, 2), answer.text
     assert [each["index"] for each in answer.json()["errors"]] == list(range(1, len(broken) + 1))
     assert await service.values() == [1.0]
+
+
+@pytest.mark.parametrize("piece", ["1", "1.", "1e", '"\\', "\\,", ",a=b", "a=1,", " ", "é", "="])
+@pytest.mark.parametrize("line", ["m v={}e", "m v={}x", "m {}=1x", "m{} v", "m v=1 {}x"])
+def test_the_longest_odd_line_is_judged_in_a_moment(line: str, piece: str) -> None:
+    text = line.format(piece * 30_000)
+    begun = time.process_time()
+    with contextlib.suppress(lineprotocol.LineError):
+        lineprotocol.parse(text, lineprotocol.Stamp("ns", timestamps.now()))
+    assert time.process_time() - begun < 1, "others wait meanwhile"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ TAG = re.compile(rf",({NAME})=({NAME})", re.DOTALL)
 FIELD = re.compile(rf'({NAME})=("(?:\\.|[^"\\])*"|[^", ]+)(,|$| +)', re.DOTALL)
 STAMP = re.compile(r"-?\d{1,19}", re.ASCII)
 INTEGER = re.compile(r"(-?\d{1,20})i|(\d{1,20})u", re.ASCII)
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+NUMBER = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # no two ways to part a row of digits
 NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 TRUTH = dict.fromkeys(("t", "T", "true", "True", "TRUE"), True) | dict.fromkeys(
     ("f", "F", "false", "False", "FALSE"), False
