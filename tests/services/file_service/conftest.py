@@ -12,6 +12,7 @@ import pytest
 
 from opsbuddy_file_service.factory import build
 from opsbuddy_file_service.settings import FileSettings
+from tests.support import schema
 from tests.support.apps import client
 from tests.support.postgres import postgres, postgres_server  # noqa: F401 - fixtures
 from tests.support.s3 import s3_bucket, s3_server  # noqa: F401 - fixtures
@@ -69,5 +70,6 @@ def settings(tmp_path: Path, database_url: str | None) -> FileSettings:
 
 @pytest.fixture
 async def service(settings: FileSettings) -> AsyncIterator[Service]:
+    await schema.put(settings, "files", "opsbuddy_file_service")
     async with client(build(settings)[0]) as http:
         yield Service(http, settings)
