@@ -64,6 +64,10 @@ class Flux:
         """Keep rows whose column holds the text."""
         return self._filter(f"r[{text(column)}] =~ {part(value)}")
 
+    def there(self, column: str) -> Self:
+        """Keep rows whose column has a value, and not an empty text."""
+        return self._filter(f'exists r[{text(column)}] and r[{text(column)}] != ""')
+
     def tag_is(self, name: str, values: Iterable[str], *, missing: bool) -> Self:
         """Keep rows whose tag has one of the values; `missing`: also those without the tag."""
         return self._tag(name, " or ".join(f"r[{text(name)}] == {text(value)}" for value in values), missing=missing)
@@ -87,6 +91,14 @@ class Flux:
     def rows(self) -> Self:
         """Put the fields of one time into one row."""
         return self._add('pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")')
+
+    def named(self, column: str, name: str) -> Self:
+        """Give a column another name."""
+        return self._add(f"rename(columns: {{{text(column)}: {text(name)}}})")
+
+    def copy(self, column: str, name: str) -> Self:
+        """Have a column a second time, under another name."""
+        return self._add(f"duplicate(column: {text(column)}, as: {text(name)})")
 
     def group(self, columns: Iterable[str] = ()) -> Self:
         return self._add(f"group(columns: {texts(columns)})")
@@ -112,6 +124,12 @@ class Flux:
 
     def last(self) -> Self:
         return self._add("last()")
+
+    def count(self) -> Self:
+        return self._add("count()")
+
+    def sum(self) -> Self:
+        return self._add("sum()")
 
     def keep(self, *columns: str) -> Self:
         return self._add(f"keep(columns: {texts(columns)})")

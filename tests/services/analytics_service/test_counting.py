@@ -1,17 +1,24 @@
 """Histogram, facets, projection and indexes: the same on each store, and whatever way is taken inside."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from opsbuddy_analytics_service.factory import build
+from opsbuddy_analytics_service.models import Selection, StoredLog
+from opsbuddy_analytics_service.service.forwarder import BATCH
 from opsbuddy_analytics_service.storage import searching
 from opsbuddy_analytics_service.storage.embedded import MIGRATIONS, SqliteJournal
+from opsbuddy_analytics_service.storage.influx import InfluxArchive
 from opsbuddy_analytics_service.storage.schema import FIRST
+from opsbuddy_core import timestamps
+from opsbuddy_core.influx import Influx
 from opsbuddy_core.sqlite import SqliteStore
 from tests.services.analytics_service.conftest import Service, entry, settings
 from tests.support.apps import client
+from tests.support.influxdb import Bucket
 from tests.support.wait import eventually
 
 DAY = "2026-11-01"
@@ -75,6 +82,50 @@ async def test_facets_are_the_most_frequent_values(filled: Service) -> None:
     assert found["operation"] == []
     narrow = (await filled.http.post("/logs/facets", json=query | {"text": "m2", "fields": ["level"]})).json()["facets"]
     assert narrow == {"level": [{"value": "INFO", "count": 2}, {"value": "ERROR", "count": 1}]}
+
+
+NARROW: list[tuple[dict[str, str], int]] = [
+    ({}, 6),
+    ({"text": "m2"}, 3),
+    ({"logger": "l1"}, 2),
+    ({"level": "ERROR"}, 2),
+    ({"logger": "l0", "text": "M1"}, 1),
+    ({"logger": "l0", "text": "m1", "level": "ERROR"}, 0),
+    ({"operation": "none"}, 0),
+]
+
+
+@pytest.mark.parametrize(("narrow", "total"), NARROW)
+async def test_every_filter_counts_the_same_on_each_store(filled: Service, narrow: dict[str, str], total: int) -> None:
+    span = {"start": f"{DAY}T10:00:00Z", "end": f"{DAY}T10:02:59Z"}
+    assert (await histogram(filled, **span, **narrow, buckets=500))["total"] == total
+    query = span | {"service": "shop", "fields": ["level", "logger"]} | narrow
+    facets = (await filled.http.post("/logs/facets", json=query)).json()["facets"]
+    assert [sum(each["count"] for each in facets[field]) for field in ("level", "logger")] == [total, total]
+
+
+@pytest.mark.influxdb
+@pytest.mark.timeout(120)
+async def test_influxdb_counts_more_logs_than_an_answer_could_hold(bucket: Bucket) -> None:
+    influx = Influx(settings(Path(), **bucket.settings()))
+    archive = InfluxArchive(influx)
+    begun, number, second = timestamps.parse(f"{DAY}T10:00:00Z"), 60_000, timestamps.SECOND
+    empty = StoredLog(0, 0, "INFO", "l", "part", "shop", None, None, None, None, "e")
+    logs = [replace(empty, time=begun + n * second // 100, operation=f"o{n % 2}") for n in range(number)]
+    await influx.start()
+    try:
+        for first in range(0, number, BATCH):
+            assert await archive.write(logs[first : first + BATCH]) == []
+        whole = Selection(begun, begun + 600 * second)
+        for selection in (whole, replace(whole, text="PART"), replace(whole, text="part", logger="l")):
+            tally = await archive.histogram(selection, 60 * second)
+            assert sorted(tally) == [(begun // second // 60 + n, "INFO", 6000) for n in range(10)]
+            assert await archive.facets(selection, ["operation"], 2) == [
+                ("operation", "o0", 30_000),
+                ("operation", "o1", 30_000),
+            ]
+    finally:
+        await influx.stop()
 
 
 async def test_a_query_answers_the_fields_that_it_names(filled: Service) -> None:

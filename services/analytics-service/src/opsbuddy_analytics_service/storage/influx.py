@@ -1,8 +1,8 @@
 """The archive: logs in InfluxDB. Tags are service and level alone; everything else is a field, because every new value of a tag is a series to keep."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -10,16 +10,15 @@ import orjson
 from opsbuddy_analytics_service.models import Selection, StoredLog
 from opsbuddy_analytics_service.storage.stores import Tally
 from opsbuddy_core import timestamps
-from opsbuddy_core.errors import DeadlineError
 from opsbuddy_core.flux import Flux
 from opsbuddy_core.influx import Influx, key, string
 
 MEASUREMENT = "logs"
 TEXTS = ("logger", "message", "operation", "data", "request_id", "trace_id", "event_id")
+TAGS = ("service", "level")
 NARROWING = ("logger", "operation", "request_id", "trace_id", "event_id")
 FIRST_STEP = 900 * timestamps.SECOND
 WIDER = 8
-MOST_COUNTED = 50_000
 GAP = 60 * timestamps.SECOND
 
 
@@ -63,26 +62,22 @@ class InfluxArchive:
         return found
 
     async def histogram(self, selection: Selection, width: int) -> Tally:
-        found = Counter(
-            (timestamps.instant(row["_time"]) // width, row["level"]) for row in await self._counted(selection, [])
-        )
-        return [(*key, logs) for key, logs in found.items()]
+        flux = _values(self._influx.bucket, selection).window(width, "count").group(["_time", "level"]).sum()
+        rows = await self._influx.query(flux)
+        return [(timestamps.instant(row["_time"]) // width, row["level"], row["_value"]) for row in rows]
 
     async def facets(self, selection: Selection, fields: Sequence[str], limit: int) -> Tally:
-        rows = await self._counted(selection, fields)
         found: Tally = []
         for field in fields:
-            values = Counter(row[field] for row in rows if row.get(field))
-            found += [(field, value, logs) for value, logs in values.most_common(limit)]
+            if field in TAGS:
+                flux = _values(self._influx.bucket, selection).group([field])
+            else:
+                flux = (
+                    _values(self._influx.bucket, selection, field).there("_value").copy("_value", field).group([field])
+                )
+            flux.count().group().sort("_value", descending=True).limit(limit)
+            found += [(field, row[field], row["_value"]) for row in await self._influx.query(flux)]
         return found
-
-    async def _counted(self, selection: Selection, fields: Sequence[str]) -> list[dict[str, Any]]:
-        """Return the rows to count. Raises DeadlineError when there are more than can be counted in time."""
-        flux = _flux(self._influx.bucket, selection, MOST_COUNTED + 1).keep("_time", "level", *fields)
-        rows = await self._influx.query(flux)
-        if len(rows) > MOST_COUNTED:
-            raise DeadlineError(f"InfluxDB has more than {MOST_COUNTED} of these logs; ask for a shorter range.")
-        return rows
 
 
 def line(log: StoredLog) -> str:
@@ -124,17 +119,42 @@ def _pieces(selection: Selection) -> Iterator[Selection]:
 
 
 def _flux(bucket: str, selection: Selection, limit: int) -> Flux:
+    """Return the whole logs of a selection, in its order."""
+    flux = _narrowed(_tagged(bucket, selection).rows().group(), selection)
+    return flux.sort("_time", descending=selection.descending).limit(limit)
+
+
+def _values(bucket: str, selection: Selection, wanted: str | None = None) -> Flux:
+    """Return a row with a `_value` of each log, for InfluxDB to count: that of the field `wanted`, or of any field that each of the logs has.
+
+    Rows of whole logs are put together only when several fields are in question: that is what takes time.
+    """
+    fields = [name for name in NARROWING if getattr(selection, name) is not None]
+    if selection.text is not None:
+        fields.append("message")
+    value = wanted or (fields[0] if fields else "event_id")
+    flux = _tagged(bucket, selection).where("_field", *dict.fromkeys([value, *fields]))
+    if fields in ([], [value]):
+        return _narrowed(flux, selection, {value: "_value"})
+    return _narrowed(flux.rows(), selection).named(value, "_value").there("_value")
+
+
+def _tagged(bucket: str, selection: Selection) -> Flux:
     flux = Flux(bucket, selection.start, selection.end).where("_measurement", MEASUREMENT)
-    for tag in ("service", "level"):
+    for tag in TAGS:
         if (value := getattr(selection, tag)) is not None:
             flux.where(tag, value)
-    flux.rows().group()
+    return flux
+
+
+def _narrowed(flux: Flux, selection: Selection, columns: Mapping[str, str] = MappingProxyType({})) -> Flux:
+    """Let through what the fields of a selection do; `columns` says which column a field is in, where it is not its own."""
     for field in NARROWING:
         if (value := getattr(selection, field)) is not None:
-            flux.where(field, value)
+            flux.where(columns.get(field, field), value)
     if selection.text is not None:
-        flux.has_part("message", selection.text)
-    return flux.sort("_time", descending=selection.descending).limit(limit)
+        flux.has_part(columns.get("message", "message"), selection.text)
+    return flux
 
 
 def _log(row: dict[str, Any]) -> StoredLog:
