@@ -9,7 +9,7 @@ from opsbuddy_core.health import Health
 from opsbuddy_core.web.app import create_app
 from opsbuddy_ui_service.assets import Assets
 from opsbuddy_ui_service.gateway import HttpGateway
-from opsbuddy_ui_service.handlers import api, pages, services
+from opsbuddy_ui_service.handlers import api, files_page, pages, services
 from opsbuddy_ui_service.handlers import assets as asset_routes
 from opsbuddy_ui_service.monitor import Monitor
 from opsbuddy_ui_service.rendering import Rendering
@@ -35,6 +35,7 @@ def build(settings: UiSettings) -> tuple[FastAPI, Health]:
 
     routers = [
         pages.router(monitor, rendering, streams),
+        files_page.router(monitor, rendering, gateway),
         asset_routes.router(files),
         services.router(monitor, gateway, health),
         api.router(gateway),

@@ -32,3 +32,12 @@ def in_words(number: int) -> str:
 def enumeration(names: list[str]) -> str:
     """Return `a`, `a and b`, `a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def size(count: int) -> str:
+    """Return an amount of bytes: `812 B`, `1.4 kB`, `34 MB`."""
+    amount, units = float(count), ["B", "kB", "MB", "GB", "TB"]
+    while amount >= 999.5 and len(units) > 1:  # noqa: PLR2004 - would round to 1000
+        amount, units = amount / 1000, units[1:]
+    short = amount < 9.95 and units[0] != "B"  # noqa: PLR2004 - one decimal where there is one digit before it
+    return f"{amount:.1f} {units[0]}" if short else f"{amount:.0f} {units[0]}"

@@ -101,6 +101,14 @@ class HttpGateway:
             raise _refused(status, answer, path)
         return answer
 
+    async def beginning(self, path: str, limit: int, *, headers: Mapping[str, str]) -> bytes:
+        """Return the first `limit` bytes of a content. Raises RefusedError for what the service refuses, in its own words."""
+        asked = {**headers, "range": f"bytes=0-{limit - 1}", "accept-encoding": "identity"}
+        status, raw = await self._answer("GET", path, asked, None)
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise _refused(status, _problem(raw), path)
+        return raw[:limit]
+
     async def _ask(self, path: str, model: type[M]) -> M:
         status, body = await self._answer("GET", path, {"accept-encoding": "identity"}, None)
         if status not in (HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE):
@@ -135,6 +143,13 @@ def _refused(status: int, answer: Any, path: str) -> RefusedError:
     errors = [each for each in problem.get("errors") or () if isinstance(each, dict)]
     named = tuple(FieldError(str(each.get("field", "")), str(each.get("reason", ""))) for each in errors)
     return RefusedError(status, str(detail), named)
+
+
+def _problem(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:

@@ -29,6 +29,7 @@ class Entry:
 
 RAIL = (
     Entry("home", "/", "Home", "h", "M3 11 12 4l9 7v9H3z"),
+    Entry("files", "/files", "Files", "f", "M3 6h6l2 2.5h10V19H3z"),
     Entry("system", "/system", "System", "s", "M3 12h4l3-8 4 16 3-8h4"),
 )
 PAGES = frozenset(entry.name for entry in RAIL)
@@ -57,9 +58,9 @@ class Rendering:
         self._environment.filters.update(iso=iso, clock=clock, ago=ago)
         self._latest: dict[str, tuple[int, str]] = {}
 
-    def page(self, name: str, view: View, **shown: Any) -> str:
-        """Return a page as a whole; `shown` is what its template needs besides the state of the platform."""
-        return self._environment.get_template(f"{name}.html").render(view=view, page=name, **shown)
+    def page(self, name: str, view: View, template: str | None = None, **shown: Any) -> str:
+        """Return a page as a whole; `shown` is what its template needs besides the state of the platform. `name` is its entry in the rail."""
+        return self._environment.get_template(template or f"{name}.html").render(view=view, page=name, **shown)
 
     def fragment(self, template: str, **shown: Any) -> str:
         """Return a piece of a page."""

@@ -9,3 +9,8 @@ export function morph(element, html) {
 }
 // What the server sends by htmx gets the reader's times before it is shown.
 document.addEventListener("htmx:before:swap", ({ detail }) => { for (const task of detail.tasks) if (task.fragment) tell(task.fragment); });
+// Fetch a panel again from its own address and put it in the place of the old one.
+export async function renew(panel) {
+  const answer = await fetch(panel.dataset.panel);
+  if (answer.ok) await morph(panel, await answer.text());
+}

@@ -1,0 +1,70 @@
+// The list of the files, and what is done with one: delete and its undo, restore. The moments of the search are in the reader's time.
+import { call, excuse } from "./calls.js";
+import { busy, notice } from "./hands.js";
+import { renew } from "./morph.js";
+
+const panel = () => document.querySelector("[data-panel]");
+const isolated = (name) => `\u2068${name}\u2069`;
+const at = (id) => `/api/files/${encodeURIComponent(id)}`;
+// Where the hand goes when the row it was in is gone: to the next row, else to the head of the list.
+const near = (button) => {
+  const row = button.closest("tr");
+  const next = row?.nextElementSibling ?? row?.previousElementSibling;
+  return next?.id ?? null;
+};
+function land(id) {
+  const row = id && document.getElementById(id);
+  (row?.querySelector("a, button") ?? panel().querySelector("h2"))?.focus({ preventScroll: true });
+}
+
+export async function restore(id) {
+  await call("POST", `${at(id)}/restore`);
+  await renew(panel());
+}
+async function remove(button) {
+  const { delete: id, etag, name } = button.dataset;
+  const next = near(button);
+  try {
+    await call("DELETE", at(id), { headers: { "if-match": etag } });
+  } catch (error) {
+    if (error.status !== 412 && error.status !== 404) { notice(`${isolated(name)} was not deleted: ${excuse(error)}`); return; }
+    await renew(panel());
+    notice(error.status === 404 ? `${isolated(name)} had gone already.` : `${isolated(name)} was changed by someone else meanwhile, so it was not deleted. The page shows it as it is now.`);
+    return;
+  }
+  await renew(panel());
+  land(next);
+  notice(`Deleted ${isolated(name)}. It is in the trash.`, () => restore(id));
+}
+async function takeBack(button) {
+  const { restore: id, name } = button.dataset;
+  const next = near(button);
+  try {
+    await restore(id);
+    land(next);
+    notice(name ? `Restored ${isolated(name)}.` : "Restored.");
+  } catch (error) {
+    notice(`Not restored: ${excuse(error)}`);
+  }
+}
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest("[data-delete], [data-restore]");
+  if (button) busy(button, () => button.dataset.delete ? remove(button) : takeBack(button));
+});
+
+// --- the search: moments are typed in the reader's time and asked for in UTC; what is blank stays out of the address
+const two = (number) => String(number).padStart(2, "0");
+const local = (moment) => `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())}T${two(moment.getHours())}:${two(moment.getMinutes())}:${two(moment.getSeconds())}`;
+for (const input of document.querySelectorAll("[data-moment]")) {
+  const sent = document.querySelector(`input[type=hidden][name=${input.dataset.moment}]`);
+  const moment = new Date(sent.value);
+  input.value = Number.isNaN(moment.getTime()) ? "" : local(moment);
+  input.addEventListener("input", () => { sent.value = input.value ? new Date(input.value).toISOString() : ""; });
+}
+document.getElementById("search")?.addEventListener("formdata", ({ formData }) => {
+  for (const name of new Set(formData.keys())) {
+    const filled = formData.getAll(name).filter((value) => value.trim());
+    formData.delete(name);
+    for (const value of filled) formData.append(name, value);
+  }
+});
