@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from opsbuddy_analytics_service.service import intake
+from opsbuddy_core.errors import TooLargeError
 from tests.services.analytics_service.conftest import Service, entry
 
 
@@ -154,6 +156,15 @@ async def test_one_value_out_of_all_bounds_takes_no_neighbour_down(
     assert answer.status_code == 207, answer.text
     assert [(each["index"], each["field"], each["code"]) for each in answer.json()["errors"]] == [(1, "data", code)]
     assert sorted(await embedded.find()) == ["a", "b"]
+
+
+async def test_blank_lines_and_lines_over_the_number_cost_next_to_nothing() -> None:
+    blank, many = b" \r\n" * 1_000_000, b"1\n" * 1_000_000
+    begun = time.process_time()
+    assert intake.from_lines(blank) == intake.Intake([], [], blank)
+    with pytest.raises(TooLargeError):
+        intake.from_lines(many)
+    assert time.process_time() - begun < 1, "others wait meanwhile"
 
 
 async def test_one_odd_character_takes_no_neighbour_down(service: Service) -> None:

@@ -1,11 +1,13 @@
 """From the bytes of a request to logs: each item is judged on its own.
 
-`LogEntry` is the judge. What nearly every log looks like is recognised without it, because it would take most of the time that a log costs;
-whatever is not recognised goes to the judge, so that there is one verdict.
+`LogEntry` is the judge. What nearly every log looks like is recognised without it, because it would take most of the time that a log costs: a whole
+body by `plain`, else each item by `_plain`. Whatever is not recognised goes to the judge, so that there is one verdict.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -21,9 +23,11 @@ from opsbuddy_analytics_service.models import (
     reasons,
 )
 from opsbuddy_analytics_service.models.entries import DataError, document
+from opsbuddy_analytics_service.service import plain
 from opsbuddy_core import documents, timestamps
 from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, TooLargeError
 
+LINE = re.compile(rb"\S[^\n]*")  # without an object for each blank line: a body can hold millions of them
 WORDS = {"unknown_field": "is no field of a log; put it into data", "missing": "is missing"}
 LABEL, NAME = 256, 128
 KNOWN_LEVELS = frozenset(LEVELS)
@@ -41,6 +45,8 @@ class Intake:
 
 def from_json(raw: bytes) -> Intake:
     """Read `{"logs": [...]}` or a bare list."""
+    if (logs := plain.batch(raw)) is not None:
+        return Intake(logs, [], raw)
     parsed = documents.loads(raw)
     items = parsed.get("logs") if isinstance(parsed, dict) else parsed
     if not isinstance(items, list):
@@ -54,7 +60,7 @@ def from_json(raw: bytes) -> Intake:
 
 def from_lines(raw: bytes) -> Intake:
     """Read one JSON object a line; blank lines do not count."""
-    lines = [line for line in raw.split(b"\n") if line.strip()]
+    lines = [found[0] for found in islice(LINE.finditer(raw), MAX_ITEMS + 1)]
     _count(len(lines))
     items: list[tuple[int, Any]] = []
     rejections: list[EntryError] = []
@@ -80,6 +86,8 @@ def from_single(raw: bytes) -> NewLog:
 
 def plain_single(raw: bytes) -> NewLog | None:
     """Read one log if it is plainly right; None for `from_single` to look at it."""
+    if (log := plain.one(raw)) is not None:
+        return log
     try:
         return _plain(orjson.loads(raw))
     except orjson.JSONDecodeError:
@@ -100,7 +108,7 @@ def judge(item: Any, index: int = 0) -> NewLog | list[EntryError]:
 def _count(items: int) -> None:
     if items > MAX_ITEMS:
         raise TooLargeError(
-            f"There are {items} logs in one request; at most {MAX_ITEMS} are taken. Send several requests.",
+            f"There are more than the {MAX_ITEMS} logs in one request that are taken. Send several requests.",
             limit=MAX_ITEMS,
             code="too_many_logs",
         )
