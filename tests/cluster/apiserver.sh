@@ -34,7 +34,7 @@ start() {
   wait_until_ready
   if [[ ${1:-} == controllers ]]; then
     run controllers "$BIN/kube-controller-manager" --kubeconfig kubeconfig --service-account-private-key-file sa.key --use-service-account-credentials \
-      --leader-elect=false --secure-port 0 --controllers '*,-nodeipam,-nodelifecycle,-cloud-node-lifecycle'
+      --leader-elect=false --secure-port 0 --horizontal-pod-autoscaler-sync-period 2s --controllers '*,-nodeipam,-nodelifecycle,-cloud-node-lifecycle'
   fi
   echo "KUBECONFIG=$STATE/kubeconfig"
 }

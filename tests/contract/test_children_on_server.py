@@ -1,6 +1,7 @@
 """What is built, against a real API server: it takes it, keeps it, and lets go of what is left out."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,15 +46,13 @@ class Service:
     def act(self) -> Decision:
         """Do what is decided; returns it."""
         decision = decide(self.observed())
-        for obj in decision.handover:
-            self._apply(obj, HANDOVER_MANAGER)
+        self._apply(decision.handover, HANDOVER_MANAGER)
         for patch in decision.repair:
             body = json.dumps({"spec": patch["spec"]})
             self._kubectl(
                 "patch", patch["kind"], self.name, "--type=strategic", f"--field-manager={FIELD_MANAGER}", "-p", body
             )
-        for obj in decision.apply:
-            self._apply(obj, FIELD_MANAGER, "--force-conflicts")
+        self._apply(decision.apply, FIELD_MANAGER, "--force-conflicts")
         for where in decision.delete:
             self._kubectl("delete", where.kind, where.name)
         return decision
@@ -65,8 +64,10 @@ class Service:
         """Change an object by hand."""
         self._kubectl("patch", kind, self.name, f"--type={how}", "-p", json.dumps(body))
 
-    def _apply(self, obj: Object, manager: str, *more: str) -> None:
-        self._kubectl("apply", "--server-side", f"--field-manager={manager}", *more, "-f", "-", document=obj)
+    def _apply(self, objects: Iterable[Object], manager: str, *more: str) -> None:
+        """Apply all in one go, in this order: each start of kubectl takes its time."""
+        if documents := list(objects):
+            self._kubectl("apply", "--server-side", f"--field-manager={manager}", *more, "-f", "-", document=documents)
 
     def _kubectl(self, *arguments: str, document: Any = None) -> None:
         kubectl(self.kubeconfig, *arguments, "-n", self.namespace, document=document)
@@ -106,9 +107,7 @@ def test_what_is_built_is_accepted_and_applying_it_again_writes_nothing(apiserve
         if obj["kind"] in ("Service", "Ingress", "ConfigMap")
     }
     assert decide(service.observed()) == Decision(), "the server's way of writing looks like a change"
-    for obj in desired(service.observed()):
-        if obj["kind"] in built:
-            service._apply(obj, FIELD_MANAGER)
+    service._apply([obj for obj in desired(service.observed()) if obj["kind"] in built], FIELD_MANAGER)
     again = {
         obj["kind"]: obj["metadata"]["resourceVersion"] for obj in service.observed().children if obj["kind"] in first
     }
@@ -230,8 +229,8 @@ def test_a_claim_that_cannot_grow_holds_nothing_else_up_and_the_way_back_is_open
     service.change(storage={"size": "2Gi"}, env=[{"name": "A", "value": "b"}])
     claim, deployment = decide(service.observed()).apply
     with pytest.raises(RuntimeError) as refused:
-        service._apply(claim, FIELD_MANAGER)
-    service._apply(deployment, FIELD_MANAGER)
+        service._apply([claim], FIELD_MANAGER)
+    service._apply([deployment], FIELD_MANAGER)
     observed = replace(service.observed(), failures={ref(claim): str(refused.value)})
     stalled = next(
         each for each in judge(observed, datetime.now(UTC)).status["conditions"] if each["type"] == "Stalled"
