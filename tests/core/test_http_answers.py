@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from opsbuddy_core.web.cycle import AT_ONCE
 from opsbuddy_core.web.head import Limits
 from opsbuddy_core.web.protocol import limited
 
@@ -151,6 +152,40 @@ async def test_a_header_field_that_would_split_the_answer_is_500_and_nothing_of_
 async def test_two_lengths_are_500():
     answer = await said(answering(b"abc", headers=[(b"content-length", b"3"), (b"content-length", b"4")]), GET)
     assert answer.startswith(b"HTTP/1.1 500 ")
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "headers", "expected"),
+    [
+        (LAST, 200, [], b"connection: close\r\ncontent-length: 3\r\n\r\nabc"),
+        (LAST, 200, [(b"Content-Length", b"3")], b"content-length: 3\r\nconnection: close\r\n\r\nabc"),
+        (OLD, 200, [], b"connection: close\r\ncontent-length: 3\r\n\r\nabc"),
+        (
+            LAST.replace(b"GET", b"HEAD"),
+            200,
+            [(b"content-length", b"3")],
+            b"content-length: 3\r\nconnection: close\r\n\r\n",
+        ),
+        (LAST, 204, [], b"connection: close\r\n\r\n"),
+    ],
+)
+async def test_a_whole_answer_has_its_length_and_the_same_rules(
+    request_: bytes, status: int, headers: Headers, expected: bytes
+):
+    async def app(scope: Scope, _: Receive, send: Send) -> None:
+        assert AT_ONCE in scope["extensions"]
+        await send({"type": AT_ONCE, "status": status, "headers": headers, "body": b"abc"})
+
+    answer = await said(app, request_)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert answer.partition(b"date: today\r\n")[2] == expected
+
+
+async def test_a_whole_answer_of_another_length_than_it_says_is_not_sent():
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": AT_ONCE, "status": 200, "headers": [(b"content-length", b"9")], "body": b"abc"})
+
+    assert await said(app, GET) == b""
 
 
 async def test_requests_sent_before_their_answers_are_answered_in_their_order_on_one_connection():

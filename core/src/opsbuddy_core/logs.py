@@ -27,6 +27,7 @@ from opsbuddy_core.trace import Trace, current
 
 SECRET = re.compile(r"(password|passwd|secret|token|authorization|api_?key|cookie|credential)", re.IGNORECASE)
 MAX_TEXT = 32 * 1024
+LEVELS = {level: logging.getLevelName(level) for level in (10, 20, 30, 40, 50)}
 
 
 class Sink(Protocol):
@@ -60,7 +61,7 @@ class Line:
             return
         shaped: dict[str, Any] = {
             "timestamp": process.clock.now(),
-            "level": logging.getLevelName(level),
+            "level": LEVELS[level],
             "logger": self._logger,
             "message": self._message,
             "operation": self._operation,

@@ -33,18 +33,17 @@ class Output:
 
     def flush(self) -> None:
         """Write what is waiting."""
-        with self._writing, suppress(ValueError):  # the stream is closed: the process ends
-            text = "".join(self._taken())
-            if text:
-                self._stream.write(text)
+        with self._writing:
+            lines = self._lines
+            taken = [
+                lines.popleft() for _ in range(len(lines))
+            ]  # nobody else takes any, and what comes meanwhile comes behind
+            if not taken:
+                return
+            taken.append("")
+            with suppress(ValueError):  # the stream is closed: the process ends
+                self._stream.write("\n".join(taken))
                 self._stream.flush()
-
-    def _taken(self) -> list[str]:
-        taken: list[str] = []
-        with suppress(IndexError):
-            while True:
-                taken.append(self._lines.popleft() + "\n")
-        return taken
 
     def close(self) -> None:
         """Write what is waiting, for the last time."""

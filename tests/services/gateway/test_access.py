@@ -20,7 +20,9 @@ REQUIRED: dict[str, Any] = {"authentication": {"mode": "Required"}}
 
 
 def token(secret: str = SECRET, **claims: Any) -> str:
-    return jwt.encode({"sub": "ada", "exp": time.time() + 60, "roles": ["reader"]} | claims, secret, algorithm="HS256")
+    return jwt.encode(
+        {"sub": "ada", "exp": time.time() + 3600, "roles": ["reader"]} | claims, secret, algorithm="HS256"
+    )
 
 
 def bearer(text: str) -> dict[str, str]:

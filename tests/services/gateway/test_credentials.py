@@ -161,8 +161,45 @@ async def test_keys_of_an_address_are_read_within_limits(tmp_path):
         for path, words in (("/huge", "more than"), ("/moved", "answers 302")):
             with pytest.raises(SourceError, match=words):
                 await UrlSource(str(server.make_url(path)), 5).read()
-    with pytest.raises(SourceError, match="cannot be reached"):
-        await UrlSource("http://127.0.0.1:1/keys", 5).read()
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (b"", "it closed the connection before it answered"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "its answer is no HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", "its answer broke off"),
+        (None, "it takes no connection: Connection refused"),
+    ],
+)
+async def test_what_is_wrong_with_an_address_of_keys_is_said_in_words(said: bytes | None, words: str):
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said or b"")
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    if said is None:
+        server.close()
+        await server.wait_closed()
+    with pytest.raises(SourceError) as raised:
+        await UrlSource(f"http://127.0.0.1:{port}/keys", 5).read()
+    server.close()
+    assert str(raised.value) == words
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://no-such-host.invalid/keys", "its name is not known"),
+        ("http://127.0.0.1:99999/keys", "its address is not valid"),
+    ],
+)
+async def test_an_address_of_keys_that_is_none_is_said_in_words(url: str, words: str):
+    with pytest.raises(SourceError) as raised:
+        await UrlSource(url, 5).read()
+    assert str(raised.value) == words
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import re
 import time
 
 import pytest
+from prometheus_client import REGISTRY
 
+from opsbuddy_gateway.models import Reason
 from tests.services.gateway.process import Gateway, raw, route, running
 from tests.services.gateway.upstream import Upstream
 
@@ -180,6 +182,73 @@ async def test_the_reason_is_the_same_word_in_the_header_and_in_the_document(gat
     head, _, body = (await raw(gateway.port, request_.encode())).partition(b"\r\n\r\n")
     assert f"x-gateway-reason: {reason}".encode() in head
     assert json.loads(body)["reason"] == reason
+
+
+GET = b"GET /api/files/x HTTP/1.1\r\nHost: a\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "reason", "settings"),
+    [
+        (GET + b"Host: b\r\n\r\n", 400, "bad_request", {}),
+        (b"nonsense\r\n\r\n", 400, "bad_request", {}),
+        (GET + b"x: 1\r\n" * 200 + b"\r\n", 431, "bad_request", {}),
+        (GET, 408, "client_slow", {"header_seconds": 0.2}),
+        (GET + b"\r\n", 503, "too_many_connections", {"max_connections": 1}),
+    ],
+)
+async def test_a_refusal_of_the_server_has_one_word_in_header_document_log_and_metric(
+    tmp_path, capsys, sent: bytes, status: int, reason: str, settings: dict[str, float]
+):
+    def counted() -> float:
+        labels = {"status": str(status), "reason": reason}
+        return REGISTRY.get_sample_value("opsbuddy_http_refused_total", labels) or 0
+
+    async with running(tmp_path, {}, route(), **settings) as gateway:
+        _, held = await asyncio.open_connection("127.0.0.1", gateway.port)
+        before = counted()
+        head, _, body = (await raw(gateway.port, sent)).partition(b"\r\n\r\n")
+        held.transport.abort()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"Request refused"' in line]
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"\r\nx-gateway-reason: %b" % reason.encode() in head
+    assert json.loads(body)["reason"] == reason == Reason(reason)
+    assert [line["data"]["reason"] for line in lines] == [reason]
+    assert counted() == before + 1
+
+
+@pytest.mark.parametrize(
+    ("path", "labels"),
+    [
+        ("/api/files/x", {"route": "/api/files", "service": "", "status": "4xx", "reason": "method_not_allowed"}),
+        ("/api/nothing", {"route": "", "service": "", "status": "4xx", "reason": "no_route"}),
+        ("/api/files/..%2f", {"route": "", "service": "", "status": "4xx", "reason": "bad_request"}),
+    ],
+)
+async def test_a_request_that_reaches_no_service_is_counted_with_its_reason(
+    tmp_path, path: str, labels: dict[str, str]
+):
+    async with running(tmp_path, {}, route(methods=["PUT"])) as gateway:
+        before = REGISTRY.get_sample_value("opsbuddy_gateway_requests_total", labels) or 0
+        await raw(gateway.port, GET.replace(b"/api/files/x", path.encode()) + b"Connection: close\r\n\r\n")
+        assert REGISTRY.get_sample_value("opsbuddy_gateway_requests_total", labels) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("events", b"data: 1\n\ndata: 2\n\n"), ("until_close", b"until the end"), ("cut", None)]
+)
+async def test_a_client_of_http_1_0_gets_no_chunks_whatever_the_service_sends(
+    gateway: Gateway, upstream: Upstream, path: str, body: bytes | None
+):
+    upstream.release.set()
+    answer = await raw(gateway.port, f"GET /api/files/{path} HTTP/1.0\r\n\r\n".encode())
+    if body is None:  # it broke off, and only a reset can say so
+        assert not answer
+        return
+    head, _, got = answer.partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head.lower()
+    assert b"connection: close" in head
+    assert got == body
 
 
 async def test_an_upload_that_pauses_is_cut_off_for_the_service_too(tmp_path, upstream: Upstream):

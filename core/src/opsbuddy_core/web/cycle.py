@@ -23,6 +23,8 @@ WITHOUT_BODY = frozenset({204, 304})
 KNOWN_NAMES = (
     1024  # more than any set of applications uses; what a service makes up beyond it is checked anew each time
 )
+AT_ONCE = "opsbuddy.http.answer"
+"""Extension of the scope, and type of its message: a whole answer, with `status`, `headers` and `body`."""
 RESET_AT_ONCE = struct.pack("ii", 1, 0)
 FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 
@@ -61,6 +63,9 @@ class Cycle(RequestResponseCycle):
         self.expected_content_length = 0
         self._bodiless = self._until_closed = False
         self._news, self._event = False, None
+        self.over = _nothing  # called once the application has ended: cheaper than a callback of the task
+
+    over: Callable[[], object]
 
     # --- Telling whoever waits for the request's body ---
 
@@ -93,11 +98,16 @@ class Cycle(RequestResponseCycle):
             return
         kind = message["type"]
         if not self.response_started:
-            if kind != "http.response.start":
+            if kind not in ("http.response.start", AT_ONCE):
                 raise RuntimeError(f"An answer begins with http.response.start, not with {kind}.")
-            self.transport.write(self._head(message["status"], message.get("headers", ())))
+            whole = message["body"] if kind == AT_ONCE else None
+            head = self._head(message["status"], message.get("headers", ()), whole)
             self.response_started = True
             self.waiting_for_100_continue = False
+            if whole is None:
+                self.transport.write(head)
+            else:
+                self._finish(whole, head)
         elif self.response_complete or kind != "http.response.body":
             raise RuntimeError(f"After {'all' if self.response_complete else 'the head'} of an answer came {kind}.")
         elif message.get("more_body", False):
@@ -106,8 +116,8 @@ class Cycle(RequestResponseCycle):
         else:
             self._finish(message.get("body", b""))
 
-    def _head(self, status: int, headers: Iterable[Header]) -> bytes:
-        """Return the head of the answer, and know from it how the body is framed."""
+    def _head(self, status: int, headers: Iterable[Header], whole: bytes | None) -> bytes:
+        """Return the head of the answer, and know from it how the body is framed; `whole`: the body, where all of it is known."""
         lines: list[bytes] = []
         length: bytes | None = None
         for name, value in headers:
@@ -130,15 +140,22 @@ class Cycle(RequestResponseCycle):
             or len(block.translate(None, CONTROLS)) != len(block)
         ):
             raise RuntimeError("A header field of an answer has a control character.")
-        return b"".join((STATUS_LINE[status], _defaults(self.default_headers), block, self._framing(status, length)))
+        return b"".join(
+            (STATUS_LINE[status], _defaults(self.default_headers), block, self._framing(status, length, whole))
+        )
 
-    def _framing(self, status: int, length: bytes | None) -> bytes:
+    def _framing(self, status: int, length: bytes | None, whole: bytes | None) -> bytes:
         """Decide how the body is framed; return the end of the head, which says so."""
         end = b"\r\n"
         self._bodiless = self.scope["method"] == "HEAD" or status in WITHOUT_BODY
         if length is not None:
             self.expected_content_length = int(length)
-        elif not self._bodiless:
+        elif self._bodiless:
+            pass
+        elif whole is not None:
+            self.expected_content_length = len(whole)
+            end = b"content-length: %d\r\n\r\n" % len(whole)
+        else:
             self._until_closed = self.scope["http_version"] == "1.0"
             if self._until_closed:
                 self.keep_alive = False
@@ -159,8 +176,9 @@ class Cycle(RequestResponseCycle):
             self.expected_content_length -= len(body)
         return body
 
-    def _finish(self, body: bytes) -> None:
-        last = self._framed(body)
+    def _finish(self, body: bytes, head: bytes = b"") -> None:
+        """Send the last piece of the body, after the head where that is still to be sent."""
+        last = head + self._framed(body)
         if self.chunked_encoding:
             last += b"0\r\n\r\n"
         elif self.expected_content_length and not self._bodiless:
@@ -193,6 +211,7 @@ class Cycle(RequestResponseCycle):
                 await self.send_500_response()
         finally:
             self.on_response = _nothing
+            self.over()
 
     def _cut(self) -> None:
         """Close without the end of the answer. Where only the connection tells its end, closing is no sign, a reset is."""

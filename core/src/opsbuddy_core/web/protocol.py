@@ -1,7 +1,8 @@
 """uvicorn's HTTP/1.1 protocol with limits on the head of a request, and with problem documents for what no application will ever see."""
 
 import asyncio
-from typing import cast
+from functools import partial
+from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
@@ -18,12 +19,13 @@ from opsbuddy_core.errors import (
 )
 from opsbuddy_core.web import refusal
 from opsbuddy_core.web.batched import BatchedTransport
-from opsbuddy_core.web.cycle import Cycle
+from opsbuddy_core.web.cycle import AT_ONCE, Cycle
 from opsbuddy_core.web.head import Limits, fault
 
 LINGER_SECONDS = (
     2.0  # a client that is still sending needs time to see the answer: closed at once, a reset may overtake it
 )
+EXTENSIONS: dict[str, dict[str, str]] = {AT_ONCE: {}}
 
 
 def limited(limits: Limits, reason_header: str | None = None) -> type["HttpProtocol"]:
@@ -146,9 +148,22 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def on_message_begin(self) -> None:
-        if not self._refused:
-            self._head_open = True
-            super().on_message_begin()
+        if self._refused:
+            return
+        self._head_open, self.expect_100_continue = True, False
+        self.url, self.headers = b"", []
+        scope: Any = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+            "extensions": EXTENSIONS,
+        }
+        self.scope = scope
 
     @override
     def on_url(self, url: bytes) -> None:
@@ -229,6 +244,12 @@ class HttpProtocol(HttpToolsProtocol):
             return
         cycle.more_body = False
         cycle.wake()
+
+    @override
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        task = self.loop.create_task(cycle.run_asgi(app))
+        self.tasks.add(task)
+        cycle.over = partial(self.tasks.discard, task)
 
     @override
     def on_response_complete(self) -> None:

@@ -1,8 +1,6 @@
-"""Puts the gateway together."""
+"""Puts the gateway together: what it knows, whom it asks, its own pages, and the data path before them."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,9 +8,10 @@ from fastapi.openapi.models import OpenAPI
 from starlette.types import ASGIApp
 
 from opsbuddy_core.health import Check, Health
-from opsbuddy_core.logs import get_logger
 from opsbuddy_core.web.app import create_app
 from opsbuddy_gateway.access import access_control
+from opsbuddy_gateway.background import Background, Job
+from opsbuddy_gateway.handlers.access import Access
 from opsbuddy_gateway.handlers.control import checking, name_prefixes
 from opsbuddy_gateway.handlers.dispatch import Dispatcher
 from opsbuddy_gateway.handlers.gate import Gate
@@ -20,111 +19,59 @@ from opsbuddy_gateway.handlers.proxy import Proxy
 from opsbuddy_gateway.handlers.websocket import WebSockets
 from opsbuddy_gateway.service.catalogue import Catalogue
 from opsbuddy_gateway.service.checks import Checks
+from opsbuddy_gateway.service.keyring import Followed
 from opsbuddy_gateway.service.metrics import watch_connections
-from opsbuddy_gateway.service.routing import Snapshot
+from opsbuddy_gateway.service.policies import Policies
 from opsbuddy_gateway.service.services import Services
 from opsbuddy_gateway.service.table import Table
 from opsbuddy_gateway.settings import GatewaySettings
+from opsbuddy_gateway.sources import endpoint_source, table_source
 from opsbuddy_gateway.storage.documents import HttpDocuments
 from opsbuddy_gateway.storage.endpoints import EndpointSource
-from opsbuddy_gateway.storage.endpoints_dns import DnsEndpoints
-from opsbuddy_gateway.storage.endpoints_static import StaticEndpoints
 from opsbuddy_gateway.storage.probe import HttpProbe
-from opsbuddy_gateway.storage.routes import TableSource
-from opsbuddy_gateway.storage.routes_file import FileTable
 from opsbuddy_gateway.storage.upstream_pool import PooledUpstream
 from opsbuddy_gateway.storage.upstream_websocket import WebSocketsConnector
 
-log = get_logger("gateway")
 CONTROL_BODY_BYTES = 64 * 1024
-LONGEST_PAUSE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the gateway knows: the table in force, and for it the services, their endpoints, and who may ask. `keys`: sources to follow, by name."""
+
+    table: Table
+    services: Services
+    endpoints: EndpointSource
+    policies: Policies
+    access: Access
+    keys: dict[str, Followed]
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What the gateway asks others with."""
+
+    upstream: PooledUpstream
+    probe: HttpProbe
+    documents: HttpDocuments
 
 
 def build(settings: GatewaySettings) -> tuple[ASGIApp, Health]:
     """Return the application and its health: healthy when it serves a table, whatever the services behind it do."""
-    endpoints = endpoint_source(settings)
-    services = Services(endpoints)
-    policies, access, keys = access_control(settings, settings.trusted)
-
-    def followed(snapshot: Snapshot) -> None:
-        services.follow(snapshot)
-        policies.follow(snapshot)
-        catalogue.table_changed()
-
-    table = Table(settings.effective_routes_from, followed)
-    upstream = PooledUpstream(
-        settings.upstream_connections, settings.connect_timeout_seconds, settings.upstream_idle_seconds
-    )
-    watch_connections(lambda: upstream.open, lambda: upstream.idle)
-    probe = HttpProbe(settings.check_timeout_seconds)
-    documents = HttpDocuments(settings.check_timeout_seconds)
-    checks = Checks(services, probe, settings.checks)
-
-    async def routes_are_known() -> None:
-        if table.current is None:
-            raise LookupError
-
-    async def endpoints_are_known() -> None:
-        if not endpoints.ready:
-            raise LookupError
-
-    async def status() -> dict[str, Any]:
-        return {"routes": table.as_dict(), "services": [*(s.as_dict() for s in services), *checks.others()]}
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(upstream)
-            await stack.enter_async_context(probe)
-            await stack.enter_async_context(documents)
-            tasks = [
-                supervised("routes", lambda: table_source(settings).run(table.offer)),
-                supervised("endpoints", lambda: endpoints.run(services.refresh)),
-                supervised("checks", lambda: checks.run(settings.check_seconds)),
-                *(supervised(name, source.run) for name, source in keys.items()),
-            ]
-            if every := settings.openapi_seconds:
-                tasks.append(supervised("openapi", lambda: catalogue.run(table, services, every)))
-            stack.push_async_callback(_ended, tasks)
-            yield
-
-    health = Health(
-        settings.title,
-        "opsbuddy-gateway",
-        (Check("routes", routes_are_known), Check("endpoints", endpoints_are_known)),
-    )
-    control_settings = settings.model_copy(update={"max_body_bytes": CONTROL_BODY_BYTES})
-    control = create_app(control_settings, health, [checking(checks)], lifespan=lifespan, status=status)
-    name_prefixes(control, table)
-    catalogue = Catalogue(control.openapi, is_openapi, policies.required, documents)
+    known, clients = _known(settings), _clients(settings)
+    health = _health(settings, known)
+    checks = Checks(known.services, clients.probe, settings.checks)
+    background = Background((clients.upstream, clients.probe, clients.documents))
+    control = _control(settings, known, health, checks, background)
+    catalogue = Catalogue(control.openapi, is_openapi, known.policies.required, clients.documents)
     control.openapi = catalogue.document  # type: ignore[method-assign]
+    known.table.followers.append(lambda _: catalogue.table_changed())
+    background.jobs = _jobs(settings, known, checks, catalogue)
     gate = Gate(settings)
     sockets = WebSocketsConnector(settings.connect_timeout_seconds, settings.websocket_message_bytes)
-    websockets = WebSockets(settings, gate, services, sockets)
-    return Dispatcher(table, access, Proxy(settings, gate, services, upstream), websockets, control), health
-
-
-def endpoint_source(settings: GatewaySettings) -> EndpointSource:
-    """Return the source that the settings name."""
-    match settings.effective_endpoints_from:
-        case "static":
-            return StaticEndpoints(settings.endpoints)
-        case "dns":
-            return DnsEndpoints(settings.dns_refresh_seconds)
-        case "kubernetes":
-            from opsbuddy_gateway.storage.endpoints_kubernetes import KubernetesEndpoints  # noqa: PLC0415 - 46 MB that only a cluster needs
-
-            return KubernetesEndpoints(settings.namespace, settings.kubeconfig)
-
-
-def table_source(settings: GatewaySettings) -> TableSource:
-    """Return the source that the settings name; the file stands behind the API of Kubernetes."""
-    file = FileTable(settings.effective_routes_file, settings.routes_poll_seconds)
-    if settings.effective_routes_from == "file":
-        return file
-    from opsbuddy_gateway.storage.routes_kubernetes import KubernetesTable  # noqa: PLC0415 - likewise
-
-    return KubernetesTable(settings.namespace, settings.kubeconfig, fallback=file)
+    proxy = Proxy(settings, gate, known.services, clients.upstream)
+    websockets = WebSockets(settings, gate, known.services, sockets)
+    return Dispatcher(known.table, known.access, proxy, websockets, control), health
 
 
 def is_openapi(document: dict[str, Any]) -> None:
@@ -132,23 +79,60 @@ def is_openapi(document: dict[str, Any]) -> None:
     OpenAPI.model_validate(document)
 
 
-def supervised(name: str, run: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-    """Keep a task of the background running: a fault in it must not silently freeze what the gateway knows."""
-
-    async def forever() -> None:
-        pause = 1.0
-        while True:
-            try:
-                await run()
-            except Exception:
-                log.exception("A background task failed and starts again", operation=name, pause=pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-
-    return asyncio.create_task(forever(), name=name)
+def _known(settings: GatewaySettings) -> Known:
+    endpoints = endpoint_source(settings)
+    services = Services(endpoints)
+    policies, access, keys = access_control(settings, settings.trusted)
+    table = Table(settings.effective_routes_from, [services.follow, policies.follow])
+    return Known(table, services, endpoints, policies, access, keys)
 
 
-async def _ended(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+def _clients(settings: GatewaySettings) -> Clients:
+    upstream = PooledUpstream(
+        settings.upstream_connections, settings.connect_timeout_seconds, settings.upstream_idle_seconds
+    )
+    watch_connections(lambda: upstream.open, lambda: upstream.idle)
+    seconds = settings.check_timeout_seconds
+    return Clients(upstream, HttpProbe(seconds), HttpDocuments(seconds))
+
+
+def _health(settings: GatewaySettings, known: Known) -> Health:
+    async def routes_are_known() -> None:
+        if known.table.current is None:
+            raise LookupError
+
+    async def endpoints_are_known() -> None:
+        if not known.endpoints.ready:
+            raise LookupError
+
+    checks = Check("routes", routes_are_known), Check("endpoints", endpoints_are_known)
+    return Health(settings.title, "opsbuddy-gateway", checks)
+
+
+def _control(
+    settings: GatewaySettings, known: Known, health: Health, checks: Checks, background: Background
+) -> FastAPI:
+    """Return the pages of the gateway's own."""
+
+    async def status() -> dict[str, Any]:
+        return {
+            "routes": known.table.as_dict(),
+            "services": [*(service.as_dict() for service in known.services), *checks.others()],
+        }
+
+    limited = settings.model_copy(update={"max_body_bytes": CONTROL_BODY_BYTES})
+    control = create_app(limited, health, [checking(checks)], lifespan=background.lifespan, status=status)
+    name_prefixes(control, known.table)
+    return control
+
+
+def _jobs(settings: GatewaySettings, known: Known, checks: Checks, catalogue: Catalogue) -> dict[str, Job]:
+    jobs: dict[str, Job] = {
+        "routes": lambda: table_source(settings).run(known.table.offer),
+        "endpoints": lambda: known.endpoints.run(known.services.refresh),
+        "checks": lambda: checks.run(settings.check_seconds),
+        **{name: source.run for name, source in known.keys.items()},
+    }
+    if every := settings.openapi_seconds:
+        jobs["openapi"] = lambda: catalogue.run(known.table, known.services, every)
+    return jobs

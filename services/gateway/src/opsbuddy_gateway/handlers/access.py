@@ -16,6 +16,7 @@ from opsbuddy_core.errors import (
     UnavailableError,
 )
 from opsbuddy_core.logs import Line
+from opsbuddy_core.web.cycle import AT_ONCE
 from opsbuddy_gateway.handlers.exchange import Exchange, account
 from opsbuddy_gateway.handlers.gate import REFUSAL
 from opsbuddy_gateway.models import Reason
@@ -29,7 +30,7 @@ from opsbuddy_gateway.service.routing import Route
 line = Line("proxy", "Preflight answered", operation="proxy")
 SUBJECT, ROLES, METHOD = b"x-opsbuddy-subject", b"x-opsbuddy-roles", b"x-opsbuddy-auth-method"
 RATE_FIELDS = frozenset({b"ratelimit", b"ratelimit-policy"})
-STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
+STARTS = frozenset({"http.response.start", "websocket.http.response.start", AT_ONCE})
 CHALLENGES: dict[Credential, bytes] = {"JWT": b'Bearer realm="opsbuddy"', "APIKey": b'ApiKey realm="opsbuddy"'}
 NAMES: dict[Credential, str] = {"JWT": "Authorization: Bearer with a JWT", "APIKey": "X-API-Key"}
 
@@ -50,7 +51,7 @@ class Access:
     def passed(self, scope: Scope, send: Send, route: Route) -> tuple[Scope, Send]:
         """Return what the data path works on: without identities that a client made up, with the one that was found, or with a refusal."""
         headers = scope["headers"]
-        if any(name in IDENTITY for name, _ in headers):
+        if not IDENTITY.isdisjoint(dict(headers)):
             headers = [header for header in headers if header[0] not in IDENTITY]
             scope = {**scope, "headers": headers}
         policy = self._policies.of(route)
@@ -67,9 +68,7 @@ class Access:
         return scope, _telling(send, answer, policy)
 
     def preflight(self, scope: Scope, route: Route) -> Cors | None:
-        """Return who answers a browser's question before its request; None where it is no such question."""
-        if scope.get("method") != "OPTIONS":
-            return None
+        """Return who answers a browser's question before its request; None where an OPTIONS is no such question."""
         cors = self._policies.of(route).cors
         names = {name for name, _ in scope["headers"]}
         return cors if cors and {b"origin", b"access-control-request-method"} <= names else None
@@ -78,6 +77,8 @@ class Access:
         self, scope: Scope, given: Mapping[bytes, bytes], policy: Policy, answer: list[Header]
     ) -> Identity | None:
         """Return who asks. Whom nobody knows counts by address, so that guessing keys is limited too."""
+        if scope["type"] == "websocket" and policy.cors and not policy.cors.admits(given):
+            raise ForbiddenError("Pages of this origin may open no WebSocket here.", reason=Reason.FORBIDDEN)
         by_token = policy.limit_by_token
         address = self._address(scope, given) if policy.limit else ""
         if policy.limit and not by_token:
@@ -161,7 +162,7 @@ async def answer_preflight(scope: Scope, send: Send, route: Route, cors: Cors) -
     """Say what pages of the asking origin may do. A 204 without permissions is a no."""
     given = dict(scope["headers"])
     here = trace.continued(None, None)
-    exchange = Exchange(scope, route, send, here, given, status=204, reason=Reason.PREFLIGHT)
+    exchange = Exchange(scope, route, send, here, given, "OPTIONS", status=204, reason=Reason.PREFLIGHT)
     headers = [*cors.preflight(given), (b"x-request-id", here.request_id.encode())]
     await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b"", "more_body": False})

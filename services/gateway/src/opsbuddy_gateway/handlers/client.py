@@ -48,7 +48,7 @@ class Client:
     def head_within(self, seconds: float) -> None:
         """Hold the limit for the answer's head against the service; while the client is to send, the client's own limit counts."""
         self._head_seconds = seconds
-        self.within(seconds)
+        self._due, self._due_reason = self._loop.time() + seconds, Reason.TIMEOUT
 
     def unlimited(self) -> None:
         """Let the exchange take its time from now on."""

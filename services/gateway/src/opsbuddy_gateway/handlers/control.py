@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
 from opsbuddy_core.errors import NotFoundError, OpsBuddyError, UnavailableError
-from opsbuddy_gateway.handlers.failures import refusal
+from opsbuddy_gateway.handlers.failures import unrouted
 from opsbuddy_gateway.models import Reason
 from opsbuddy_gateway.service.checks import Checks
 from opsbuddy_gateway.service.table import Table
@@ -30,7 +30,7 @@ def name_prefixes(app: FastAPI, table: Table) -> None:
     """Make every path that nobody serves say what there is."""
 
     async def not_found(request: Request, _: Exception) -> Response:
-        return refusal(_nothing_at(request.url.path, table), request.url.path)
+        return unrouted(_nothing_at(request.url.path, table), request.url.path)
 
     app.add_exception_handler(404, not_found)
 

@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from opsbuddy_core.errors import NotFoundError, OpsBuddyError
 from opsbuddy_gateway.handlers.access import Access, answer_preflight
-from opsbuddy_gateway.handlers.failures import refusal
+from opsbuddy_gateway.handlers.failures import unrouted
 from opsbuddy_gateway.handlers.proxy import Proxy
 from opsbuddy_gateway.handlers.websocket import WebSockets
 from opsbuddy_gateway.models import Reason
@@ -27,16 +27,16 @@ class Dispatcher:
         try:
             route = self._route(scope)
         except OpsBuddyError as error:
-            await refusal(error, scope["path"], {"connection": "close"})(scope, receive, send)
+            await unrouted(error, scope["path"], {"connection": "close"})(scope, receive, send)
             return
         if route is None:
             if kind == "websocket":
                 nothing = NotFoundError(f"No route leads from {scope['path']}.", reason=Reason.NO_ROUTE)
-                await refusal(nothing, scope["path"])(scope, receive, send)
+                await unrouted(nothing, scope["path"])(scope, receive, send)
                 return
             await self._control(scope, receive, send)
             return
-        if cors := self._access.preflight(scope, route):
+        if scope.get("method") == "OPTIONS" and (cors := self._access.preflight(scope, route)):
             await answer_preflight(scope, send, route, cors)
             return
         scope, send = self._access.passed(scope, send, route)

@@ -7,8 +7,9 @@ from starlette.types import Scope, Send
 
 from opsbuddy_core.logs import Line
 from opsbuddy_core.trace import Trace
-from opsbuddy_gateway.models import Address, Reason
+from opsbuddy_gateway.models import Reason
 from opsbuddy_gateway.service.endpoints import Endpoint
+from opsbuddy_gateway.service.metrics import TRAFFIC
 from opsbuddy_gateway.service.routing import Route
 from opsbuddy_gateway.service.services import Service
 
@@ -22,20 +23,13 @@ class Exchange:
     send: Send
     trace: Trace
     given: Mapping[bytes, bytes]
+    method: str = "GET"  # with which a WebSocket is asked for, too
     begun: float = field(default_factory=time.perf_counter)
     service: Service | None = None
     endpoint: Endpoint | None = None
     status: int = 0
     reason: Reason = Reason.INTERNAL
     retries: int = 0
-
-    @property
-    def method(self) -> str:
-        return str(self.scope.get("method", "GET"))
-
-    @property
-    def address(self) -> Address | None:
-        return self.endpoint.address if self.endpoint else None
 
     def on(self, endpoint: Endpoint) -> None:
         """Be worked on by this endpoint from now on."""
@@ -50,6 +44,8 @@ def account(exchange: Exchange, line: Line) -> None:
     service, reason = exchange.service, exchange.reason
     if service:
         service.metrics.ended(exchange.route.prefix, exchange.status, reason)
+    else:
+        TRAFFIC.count(exchange.route.prefix, "", exchange.status, reason)[0] += 1
     line.write(
         logging.INFO if reason in (Reason.ANSWERED, Reason.CLIENT_GONE) else logging.WARNING,
         {
@@ -58,9 +54,9 @@ def account(exchange: Exchange, line: Line) -> None:
             "status": exchange.status,
             "reason": reason,
             "target": service.name if service else None,
-            "endpoint": str(exchange.address) if exchange.address else None,
+            "endpoint": exchange.endpoint.name if exchange.endpoint else None,
             "retries": exchange.retries,
-            "duration_ms": round((time.perf_counter() - exchange.begun) * 1000, 3),
+            "duration_ms": int((time.perf_counter() - exchange.begun) * 1e6) / 1000,
         },
         exchange.trace,
     )

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from opsbuddy_core.errors import OpsBuddyError, UnavailableError, UpstreamError
 from opsbuddy_core.web.problems import response
 from opsbuddy_gateway.models import REASON_HEADER, Reason, UpstreamFailureError
+from opsbuddy_gateway.service.metrics import TRAFFIC
 from opsbuddy_gateway.service.services import Service
 
 
@@ -14,6 +15,12 @@ def refusal(error: OpsBuddyError, path: str, headers: Mapping[str, str] | None =
     """Return the answer for a failure; its reason is the word that log and metrics have."""
     reason = error.extensions.get("reason", Reason.INTERNAL)
     return response(error, path, {REASON_HEADER: str(reason), **(headers or {})})
+
+
+def unrouted(error: OpsBuddyError, path: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the answer to a request that is on no route, and count it."""
+    TRAFFIC.count("", "", int(error.status), Reason(error.extensions["reason"]))[0] += 1
+    return refusal(error, path, headers)
 
 
 def failed(failure: UpstreamFailureError, service: Service) -> OpsBuddyError:

@@ -33,6 +33,6 @@ class Gate:
             raise MethodNotAllowedError(
                 f"{route.prefix} takes {allowed}, not {method}.", reason=Reason.METHOD_NOT_ALLOWED
             )
-        limit = self.body_limit(route)
-        if int(given.get(b"content-length") or 0) > limit:
+        length = given.get(b"content-length")
+        if length and int(length) > (limit := self.body_limit(route)):
             raise too_large(limit)

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from opsbuddy_core import trace
 from opsbuddy_core.errors import DeadlineError, OpsBuddyError, TooLargeError
 from opsbuddy_core.logs import Line, get_logger
+from opsbuddy_core.web.cycle import AT_ONCE
 from opsbuddy_gateway.handlers.client import Client, ClientGoneError, Watch
 from opsbuddy_gateway.handlers.exchange import Exchange, account
 from opsbuddy_gateway.handlers.failures import failed, refusal
@@ -56,7 +57,7 @@ class Proxy:
             limit=self._gate.body_limit(route),
             idle_seconds=self._settings.body_idle_seconds,
         )
-        exchange = HttpExchange(scope, route, send, here, given, client=client)
+        exchange = HttpExchange(scope, route, send, here, given, scope["method"], client=client)
         self._watch.add(client)
         try:
             await self._guarded(exchange)
@@ -190,7 +191,7 @@ class Proxy:
     def _request(self, exchange: HttpExchange) -> UpstreamRequest:
         scope, route, client = exchange.scope, exchange.route, exchange.client
         peer = scope["client"][0] if scope.get("client") else "unknown"
-        headers = fields.onward(scope["headers"])
+        headers = fields.end_to_end(scope["headers"], fields.STAY_HERE)
         headers += fields.forwarded(exchange.given, peer, scope["scheme"], route.prefix, self._trusted)
         headers.append((b"x-request-id", exchange.trace.request_id.encode()))
         headers.append((b"traceparent", exchange.trace.traceparent.encode()))
@@ -210,17 +211,14 @@ class Proxy:
                 headers[index] = (name, self._located(exchange, value))
         headers.append((b"x-request-id", exchange.trace.request_id.encode()))
         exchange.status = answer.status
+        piece = answer.whole()
+        if piece is not None and client.complete and AT_ONCE in exchange.scope.get("extensions", ()):
+            exchange.reason = Reason.ANSWERED
+            await send({"type": AT_ONCE, "status": answer.status, "headers": headers, "body": piece})
+            return
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        piece = b""
-        try:
-            if exchange.method != "HEAD" and answer.status not in NO_BODY_STATUSES:
-                idle = self._settings.stream_idle_seconds
-                client.within(idle, Reason.ANSWER_CUT)
-                while (piece := await answer.read()) and not answer.taken:
-                    client.within(idle, Reason.ANSWER_CUT)
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-        finally:
-            client.unlimited()
+        if piece is None:
+            piece = await self._all_but_last(exchange, answer)
         exchange.reason = Reason.ANSWERED
         if not client.complete:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -230,10 +228,24 @@ class Proxy:
                 return
         await send({"type": "http.response.body", "body": piece, "more_body": False})
 
+    async def _all_but_last(self, exchange: HttpExchange, answer: UpstreamAnswer) -> bytes:
+        """Pass the body on as it comes; return its last piece."""
+        if exchange.method == "HEAD" or answer.status in NO_BODY_STATUSES:
+            return b""
+        client, idle = exchange.client, self._settings.stream_idle_seconds
+        try:
+            client.within(idle, Reason.ANSWER_CUT)
+            while (piece := await answer.read()) and not answer.taken:
+                client.within(idle, Reason.ANSWER_CUT)
+                await exchange.send({"type": "http.response.body", "body": piece, "more_body": True})
+        finally:
+            client.unlimited()
+        return piece
+
     @staticmethod
     def _located(exchange: HttpExchange, value: bytes) -> bytes:
         host = exchange.given.get(b"host", b"").decode("latin-1").lower()
-        own = frozenset({host, str(exchange.address)})
+        own = frozenset({host, exchange.endpoint.name if exchange.endpoint else ""})
         route = exchange.route
         return fields.location(value.decode("latin-1"), own, route.prefix, route.rewrite).encode("latin-1")
 

@@ -145,7 +145,9 @@ class WebSockets:
         scope, route = exchange.scope, exchange.route
         peer = scope["client"][0] if scope.get("client") else "unknown"
         scheme = "https" if scope["scheme"] == "wss" else "http"
-        headers = [header for header in fields.onward(scope["headers"]) if not _of_handshake(header[0])]
+        headers = [
+            header for header in fields.end_to_end(scope["headers"], fields.STAY_HERE) if not _of_handshake(header[0])
+        ]
         headers += fields.forwarded(exchange.given, peer, scheme, route.prefix, self._trusted)
         headers.append((b"x-request-id", exchange.trace.request_id.encode()))
         headers.append((b"traceparent", exchange.trace.traceparent.encode()))

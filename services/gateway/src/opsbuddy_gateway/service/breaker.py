@@ -52,9 +52,9 @@ class Breaker:
 
     def admit(self) -> "Ticket | None":
         """Return a ticket for one request, or None when it is refused."""
-        state = self.state
-        if state is State.CLOSED:
+        if self._state is State.CLOSED:
             return Ticket(self, self.generation)
+        state = self.state
         if state is State.OPEN or self._probing:
             return None
         if self._state is State.OPEN:

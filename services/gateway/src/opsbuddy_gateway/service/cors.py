@@ -58,6 +58,13 @@ class Cors:
             fields.append((b"vary", b"Origin"))
         return fields
 
+    def admits(self, given: Mapping[bytes, bytes]) -> bool:
+        """Whether a WebSocket may be opened: browsers send the origin of the page with it, and ask nobody before."""
+        origin = given.get(b"origin")
+        if origin is None or ANY in self.origins or origin.decode("latin-1") in self.origins:
+            return True
+        return origin.partition(b"://")[2] == given.get(b"host")  # a page of the gateway's own address
+
     def _permission(self, given: Mapping[bytes, bytes]) -> list[Header]:
         origin = given.get(b"origin", b"").decode("latin-1")
         if not origin:

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from opsbuddy_gateway.models import Address
@@ -23,6 +23,10 @@ class Endpoint:
     times_aside: int = 0
     aside_until: float = 0.0
     healthy: bool | None = None
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name = str(self.address)  # for the log: made once, not for every line
 
 
 class Endpoints:

@@ -35,7 +35,7 @@ SET_BY_GATEWAY = frozenset(
         b"forwarded",
     }
 )
-STAY_HERE = HOP_BY_HOP | SET_BY_GATEWAY
+STAY_HERE = HOP_BY_HOP | SET_BY_GATEWAY  # of a request; what the gateway sets, it sets anew
 OWN_IN_ANSWERS = frozenset(
     {b"date", b"x-request-id", b"x-gateway-reason"}
 )  # the server and the gateway write these themselves
@@ -54,11 +54,6 @@ def end_to_end(headers: Sequence[Header], without: frozenset[bytes] = HOP_BY_HOP
                 named = {token.strip().lower() for token in value.split(b",")} - NEVER_NAMED
                 kept = [header for header in kept if header[0] not in named]
     return kept
-
-
-def onward(headers: Sequence[Header]) -> list[Header]:
-    """Return the fields of a request that go on to the service; those that the gateway sets itself are missing."""
-    return end_to_end(headers, STAY_HERE)
 
 
 def forwarded(given: Mapping[bytes, bytes], peer: str, scheme: str, prefix: str, trusted: Networks) -> list[Header]:

@@ -1,23 +1,72 @@
-"""What Prometheus sees of the data path. Children are bound once: finding one by its labels costs more than counting."""
+"""What Prometheus sees of the data path. What every request counts is a plain number, which only the event loop changes: no lock, no search by labels."""
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import accumulate
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from typing_extensions import override
 
 from opsbuddy_gateway.models import Reason
 from opsbuddy_gateway.service.breaker import Breaker, State
 from opsbuddy_gateway.service.endpoints import Endpoints
 
-REQUESTS = Counter(
-    "opsbuddy_gateway_requests_total", "Requests on routes, by how they ended", ["route", "service", "status", "reason"]
-)
-LATENCY = Histogram(
-    "opsbuddy_gateway_upstream_seconds",
-    "Time until a service began its answer",
-    ["service"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
-)
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Latency:
+    """Seconds, in buckets."""
+
+    __slots__ = ("_counts", "_sum")
+
+    def __init__(self) -> None:
+        self._counts, self._sum = [0] * (len(BOUNDS) + 1), 0.0
+
+    def observe(self, seconds: float) -> None:
+        self._counts[bisect_left(BOUNDS, seconds)] += 1
+        self._sum += seconds
+
+    def sample(self) -> tuple[list[tuple[str, float]], float]:
+        """Return the cumulative count for each bound, and the sum."""
+        bounds = [*(str(float(bound)) for bound in BOUNDS), "+Inf"]
+        return list(zip(bounds, map(float, accumulate(self._counts)), strict=True)), self._sum
+
+
+class Traffic(Collector):
+    """The requests that ended, by route, service, status and reason, and the time until services began to answer."""
+
+    def __init__(self) -> None:
+        self.ended: dict[tuple[str, str, str, str], list[int]] = {}
+        self.latency: dict[str, Latency] = {}
+
+    def count(self, route: str, service: str, status: int, reason: Reason) -> list[int]:
+        """Return where such requests are counted; route and service are empty where a request ended before it had one."""
+        kind = f"{status // 100}xx" if status else "none"
+        return self.ended.setdefault((route, service, kind, reason.value), [0])
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        ended = CounterMetricFamily(
+            "opsbuddy_gateway_requests",
+            "Requests on routes, by how they ended",
+            labels=["route", "service", "status", "reason"],
+        )
+        for labels, (count,) in list(self.ended.items()):
+            ended.add_metric(labels, count)
+        yield ended
+        latency = HistogramMetricFamily(
+            "opsbuddy_gateway_upstream_seconds", "Time until a service began its answer", labels=["service"]
+        )
+        for name, seconds in list(self.latency.items()):
+            latency.add_metric([name], *seconds.sample())
+        yield latency
+
+
+TRAFFIC = Traffic()
+REGISTRY.register(TRAFFIC)
 RETRIES = Counter("opsbuddy_gateway_retries_total", "Further attempts on another endpoint", ["service"])
 IN_FLIGHT = Gauge("opsbuddy_gateway_requests_in_flight", "Requests that a service is working on", ["service"])
 BREAKER = Gauge("opsbuddy_gateway_breaker_state", "0 closed, 1 half open, 2 open", ["service"])
@@ -28,28 +77,28 @@ STATES = {State.CLOSED: 0, State.HALF_OPEN: 1, State.OPEN: 2}
 
 
 class ServiceMetrics:
-    """The bound children of one service."""
+    """The figures of one service, found once."""
 
     def __init__(self, name: str, breaker: Breaker, endpoints: Endpoints, in_flight: Callable[[], int]) -> None:
         self._name = name
-        self.latency = LATENCY.labels(name)
+        self.latency = TRAFFIC.latency.setdefault(name, Latency())
         self.retries = RETRIES.labels(name)
         IN_FLIGHT.labels(name).set_function(in_flight)
-        self._ended: dict[tuple[str, int, Reason], Counter] = {}
+        self._ended: dict[tuple[str, int, Reason], list[int]] = {}
         BREAKER.labels(name).set_function(lambda: STATES[breaker.state])
         ENDPOINTS.labels(name).set_function(lambda: sum(endpoints.state(e) != "set_aside" for e in endpoints.all))
 
     def ended(self, prefix: str, status: int, reason: Reason) -> None:
         key = (prefix, status // 100, reason)
-        counter = self._ended.get(key)
-        if counter is None:
-            kind = f"{status // 100}xx" if status else "none"
-            counter = self._ended[key] = REQUESTS.labels(prefix, self._name, kind, reason.value)
-        counter.inc()
+        count = self._ended.get(key)
+        if count is None:
+            count = self._ended[key] = TRAFFIC.count(prefix, self._name, status, reason)
+        count[0] += 1
 
     def remove(self) -> None:
         """Forget a service that left the table, so that its gauges do not speak of the past."""
-        for metric in (LATENCY, RETRIES, IN_FLIGHT, BREAKER, ENDPOINTS):
+        TRAFFIC.latency.pop(self._name, None)
+        for metric in (RETRIES, IN_FLIGHT, BREAKER, ENDPOINTS):
             with suppress(KeyError):
                 metric.remove(self._name)
 

@@ -34,11 +34,11 @@ class Policy:
     accepted: tuple[Credential, ...] = ()
     roles: frozenset[str] = frozenset()
     cors: Cors | None = None
+    asks: bool = field(init=False)
+    """Whether there is anything to check or to add."""
 
-    @property
-    def asks(self) -> bool:
-        """Whether there is anything to check or to add."""
-        return bool(self.limit or self.accepted or self.cors)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "asks", bool(self.limit or self.accepted or self.cors))
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,11 +14,12 @@ log = get_logger("routes")
 class Table:
     """The routing table in force. A new one replaces it as a whole or not at all; the last good one stays."""
 
-    def __init__(self, source: str, taken_over: Callable[[Snapshot], None]) -> None:
+    def __init__(self, source: str, followers: Sequence[Callable[[Snapshot], None]]) -> None:
+        """`followers` are told of a new table before it is in force."""
         self.current: Snapshot | None = None
         self.source = source
         self.error: str | None = None
-        self._taken_over = taken_over
+        self.followers = list(followers)
 
     def offer(self, text: str | None, source: str | None = None) -> None:
         """Take what a source read: a table's text, or None when there is none."""
@@ -34,7 +35,8 @@ class Table:
         self.source = source or self.source
         if self.current is not None and self.current.sha256 == snapshot.sha256:
             return
-        self._taken_over(snapshot)
+        for follow in self.followers:
+            follow(snapshot)
         self.current = snapshot
         RELOADS.labels("taken_over").inc()
         log.info(

@@ -11,13 +11,13 @@ class WeightedCycle(Generic[T]):
         self._weights = {item: weight for item, weight in weights.items() if weight} or dict.fromkeys(weights, 1)
         self._total = sum(self._weights.values())
         self._current = dict.fromkeys(self._weights, 0)
-        self._only = next(iter(self._weights)) if len(self._weights) == 1 else None
+        self._only = tuple(self._weights) if len(self._weights) == 1 else None
 
     def turn(self) -> Iterator[T]:
-        """Yield the item whose turn it is, then the others in case it cannot be used."""
-        if self._only is not None:
-            yield self._only
-            return
+        """Return the item whose turn it is, then the others in case it cannot be used."""
+        return iter(self._only) if self._only else self._turns()
+
+    def _turns(self) -> Iterator[T]:
         for item, weight in self._weights.items():
             self._current[item] += weight
         chosen = max(self._current, key=lambda item: self._current[item])

@@ -12,6 +12,7 @@ import orjson
 from kubernetes.aio import client, config
 
 from opsbuddy_core.logs import get_logger
+from opsbuddy_gateway.storage.trouble import trouble
 
 log = get_logger("kubernetes")
 WATCH_SECONDS = 60  # the server ends the watch then; a dead connection is noticed no later than a little after
@@ -136,4 +137,4 @@ def _apply(event: Object, handler: Handler) -> str:
 def _words(error: Exception) -> str:
     if isinstance(error, client.ApiException):
         return f"{error.status} {error.reason}"
-    return f"{type(error).__name__}: {error}"
+    return trouble(error)

@@ -4,6 +4,8 @@ from typing import Protocol, Self
 
 import aiohttp
 
+from opsbuddy_gateway.storage.trouble import trouble
+
 
 class Probe(Protocol):
     """Asks for the health of one process."""
@@ -40,4 +42,4 @@ class HttpProbe:
         except (aiohttp.ClientConnectorError, ConnectionError):
             return "takes no connection"
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return f"its health check fails ({type(error).__name__})"
+            return f"its health check fails: {trouble(error)}"

@@ -8,6 +8,7 @@ from typing import Protocol
 import aiohttp
 
 from opsbuddy_gateway.storage.bounded import read_at_most
+from opsbuddy_gateway.storage.trouble import trouble
 
 LARGEST_BYTES = 1024 * 1024
 
@@ -67,7 +68,7 @@ class UrlSource:
         except TimeoutError:
             raise SourceError(f"it does not answer within {self._limit:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise SourceError(f"it cannot be reached ({type(error).__name__})") from None
+            raise SourceError(trouble(error)) from None
         if content is None:
             raise SourceError(f"it has more than {LARGEST_BYTES} bytes")
         return content

@@ -1,12 +1,10 @@
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from opsbuddy_gateway.models import Address
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+class UpstreamRequest(NamedTuple):
     """What goes to a service: raw bytes, as they came. `body` is read only once a connection stands."""
 
     method: str
@@ -33,6 +31,10 @@ class UpstreamAnswer(Protocol):
     @property
     def taken(self) -> bool:
         """Whether nothing more will come: the body is complete and has been read."""
+        ...
+
+    def whole(self) -> bytes | None:
+        """Return the body, or what has not been read of it, if all of it is there; None while more is to come."""
         ...
 
     def close(self) -> None:

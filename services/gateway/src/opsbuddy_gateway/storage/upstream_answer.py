@@ -49,7 +49,11 @@ class Answer:
         while not self.head_done:
             if self._failure is not None:
                 raise self._failure
-            await self._wait()
+            self._waiter = self._loop.create_future()  # `_wait`, without a coroutine of its own
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
 
     async def read(self) -> bytes:
         pieces = self._pieces
@@ -59,16 +63,24 @@ class Answer:
             if self._failure is not None:
                 raise self._failure
             await self._wait()
+        return self._taken()
+
+    def whole(self) -> bytes | None:
+        return self._taken() if self.complete else None
+
+    def _taken(self) -> bytes:
+        """Return what is waiting; the service may send on."""
+        pieces = self._pieces
         if len(pieces) == 1:
-            taken = pieces.popleft()
+            waiting = pieces.popleft()
         else:
-            taken = b"".join(pieces)
+            waiting = b"".join(pieces)
             pieces.clear()
         self._size = 0
         if self._paused:
             self._paused = False
             self._flow(False)
-        return taken
+        return waiting
 
     @property
     def taken(self) -> bool:

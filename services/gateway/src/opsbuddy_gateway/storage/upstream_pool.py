@@ -48,7 +48,9 @@ class PooledUpstream:
         return sum(map(len, self._free.values()))
 
     async def send(self, address: Address, request: UpstreamRequest, *, fresh: bool) -> Answer:
-        connection = await self._acquired(address, fresh=fresh)
+        connection = None if fresh else self._taken(address)
+        if connection is None:
+            connection = await self._acquired(address, fresh=fresh)
         answer = connection.ask(request)
         try:
             await answer.head()
