@@ -9,7 +9,7 @@ from opsbuddy_core.errors import UnavailableError
 from opsbuddy_core.health import Health
 from opsbuddy_ui_service.assets import Assets
 from opsbuddy_ui_service.gateway import HttpGateway
-from opsbuddy_ui_service.handlers.pages import Streams
+from opsbuddy_ui_service.handlers.streams import Streams
 from opsbuddy_ui_service.monitor import Monitor
 from opsbuddy_ui_service.rendering import Rendering
 from opsbuddy_ui_service.service import Surroundings

@@ -9,8 +9,9 @@ from opsbuddy_core.health import Health
 from opsbuddy_core.web.app import create_app
 from opsbuddy_ui_service.assets import Assets
 from opsbuddy_ui_service.gateway import HttpGateway
-from opsbuddy_ui_service.handlers import api, files_page, pages, services
+from opsbuddy_ui_service.handlers import analytics_page, api, files_page, pages, services
 from opsbuddy_ui_service.handlers import assets as asset_routes
+from opsbuddy_ui_service.handlers.streams import Streams
 from opsbuddy_ui_service.monitor import Monitor
 from opsbuddy_ui_service.rendering import Rendering
 from opsbuddy_ui_service.security import OwnPagesOnly, SecurityHeaders
@@ -26,7 +27,7 @@ def build(settings: UiSettings) -> tuple[FastAPI, Health]:
     monitor = Monitor(gateway, around, settings.refresh_seconds)
     files = Assets()
     rendering = Rendering(settings, files)
-    streams = pages.Streams(monitor, health, rendering, settings.max_streams)
+    streams = Streams(monitor, health, rendering, settings.max_streams)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -34,8 +35,9 @@ def build(settings: UiSettings) -> tuple[FastAPI, Health]:
             yield
 
     routers = [
-        pages.router(monitor, rendering, streams),
+        pages.router(monitor, rendering, streams, gateway),
         files_page.router(monitor, rendering, gateway),
+        analytics_page.router(monitor, rendering, gateway),
         asset_routes.router(files),
         services.router(monitor, gateway, health),
         api.router(gateway),

@@ -31,6 +31,7 @@ RAIL = (
     Entry("home", "/", "Home", "h", "M3 11 12 4l9 7v9H3z"),
     Entry("files", "/files", "Files", "f", "M3 6h6l2 2.5h10V19H3z"),
     Entry("system", "/system", "System", "s", "M3 12h4l3-8 4 16 3-8h4"),
+    Entry("analytics", "/analytics", "Analytics", "a", "M5 20V10m5 10V4m5 16v-7m5 7V8"),
 )
 PAGES = frozenset(entry.name for entry in RAIL)
 LIVE = {"home": "_home.html", "system": "_system.html"}  # the part that changes with the state; the others have a strip

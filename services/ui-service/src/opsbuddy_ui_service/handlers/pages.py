@@ -1,50 +1,24 @@
-"""The pages, and the stream that keeps an open one up to date."""
+"""The pages that show the state of the platform alone, and the stream that keeps every open page up to date."""
 
-from collections.abc import AsyncIterator
+import re
 
-import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
-from opsbuddy_core.errors import FieldError, InvalidRequestError, UnavailableError
-from opsbuddy_core.health import Health
+from opsbuddy_core.errors import FieldError, InvalidRequestError
+from opsbuddy_ui_service import logs_search
+from opsbuddy_ui_service.gateway import HttpGateway
 from opsbuddy_ui_service.handlers.html import html
+from opsbuddy_ui_service.handlers.relay import credentials
+from opsbuddy_ui_service.handlers.streams import Streams
 from opsbuddy_ui_service.monitor import Monitor
 from opsbuddy_ui_service.rendering import PAGES, Rendering
+from opsbuddy_ui_service.tail import Tail
 
-LOOK_UP = 1.0  # seconds after which a waiting stream notices that the process is being shut down
-
-
-class Streams:
-    """The streams that are open: as many as `limit`, none once the process is being shut down."""
-
-    def __init__(self, monitor: Monitor, health: Health, rendering: Rendering, limit: int) -> None:
-        self._monitor, self._health, self._rendering, self._limit = monitor, health, rendering, limit
-        self._open = 0
-
-    def admit(self) -> None:
-        if self._health.draining or self._open >= self._limit:
-            raise UnavailableError(f"{self._open} pages are kept up to date already; try again.", retry_after=5)
-
-    async def events(self, page: str) -> AsyncIterator[bytes]:
-        """Yield an event for each question to the gateway; its `html` is null when nothing else is to be shown than before."""
-        number, shown = 0, ""
-        self._open += 1
-        try:
-            yield b"retry: 1000\n\n"
-            while not self._health.draining:
-                news = await self._monitor.news(number, LOOK_UP)
-                if news is None:
-                    continue
-                number, state = news.number, self._rendering.state(page, news)
-                data = {"at": news.view.at, "tone": news.view.tone, "html": state if state != shown else None}
-                shown = state
-                yield b"event: state\nid: %d\ndata: %b\n\n" % (number, orjson.dumps(data))
-        finally:
-            self._open -= 1
+PLACE = re.compile(r"[!-~]{1,64}")
 
 
-def router(monitor: Monitor, rendering: Rendering, streams: Streams) -> APIRouter:
+def router(monitor: Monitor, rendering: Rendering, streams: Streams, gateway: HttpGateway) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(include_in_schema=False)
 
@@ -61,14 +35,23 @@ def router(monitor: Monitor, rendering: Rendering, streams: Streams) -> APIRoute
         return Response(status_code=307, headers={"location": rendering.favicon(monitor.view())})
 
     @routes.get("/events")
-    async def read_events(page: str = "home") -> StreamingResponse:
+    async def read_events(request: Request, page: str = "home", tail: str = "", after: str = "") -> StreamingResponse:
         if page not in PAGES:
             names = ", ".join(sorted(PAGES))
             raise InvalidRequestError(
                 f"There is no such page; there are {names}.", errors=[FieldError("page", f"expected one of {names}")]
             )
         streams.admit()
+        wanted = {name: text for name in logs_search.FILTERS if (text := request.query_params.get(name, ""))}
+        logs = Tail(gateway, wanted, credentials(request), _place(request, after)) if tail else None
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(streams.events(page), media_type="text/event-stream", headers=headers)
+        events = streams.events(page, logs, wanted.get("text", ""))
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     return routes
+
+
+def _place(request: Request, after: str) -> str:
+    """Return where a reader was: the browser says it when a connection broke, the page when it opens another one."""
+    place = request.headers.get("last-event-id") or after
+    return place if not place or PLACE.fullmatch(place) else "unreadable"

@@ -1,0 +1,367 @@
+"""What the page of the logs shows, made of the analytics service's answers. No I/O, no clock."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from opsbuddy_core import timestamps
+from opsbuddy_ui_service.figures import percent
+from opsbuddy_ui_service.logs_search import HOUR, LEVELS, MINUTE, SECOND, Search
+from opsbuddy_ui_service.models import Tone
+
+ERRORS = ("ERROR", "CRITICAL")
+TONES: Mapping[str, Tone] = {"ERROR": "bad", "CRITICAL": "bad", "WARNING": "warn"}
+SHOWN = 2000  # characters of a message in the list; all of it when the line is opened
+TITLES = {"level": "Level", "service": "Service", "logger": "Logger", "operation": "Operation"}
+LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+RISE, STEP, LEAST = (
+    1.5,
+    0.005,
+    3,
+)  # an error rate is rising when it is so many times as high, by half a point, with so many errors
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a message; `hit` when it is what was searched for."""
+
+    text: str
+    hit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One log. `key` is its identity, `whole` all of it as JSON, `cut` how many characters of the message are not in `pieces`."""
+
+    key: str
+    timestamp: str
+    clock: str
+    level: str
+    tone: Tone | None
+    service: str
+    pieces: tuple[Piece, ...]
+    cut: int
+    whole: str
+    marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """One page of logs, newest first unless it is a tail; `note` says in words what they cover."""
+
+    lines: tuple[Line, ...]
+    note: str
+    complete: bool
+    older: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Logs from `start` on, by tone."""
+
+    start: str
+    clock: str
+    errors: int
+    warnings: int
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Logs by time; `width` in words."""
+
+    start: str
+    end: str
+    width: str
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A value that can narrow the search; `share` of the most frequent one, from 0 to 1."""
+
+    value: str
+    count: str
+    share: float
+    address: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The most frequent values of a field."""
+
+    title: str
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """How many logs a search finds, and how they are spread."""
+
+    total: int
+    errors: int
+    groups: tuple[Group, ...]
+
+
+def line(record: Mapping[str, Any], text: str = "", marked: str = "") -> Line:
+    """Return one log; `text` is shown where it occurs, `marked` is the identity of the one that is looked for."""
+    message, level = str(record.get("message", "")), str(record.get("level", ""))
+    return Line(
+        key=f"{record.get('service', '')} {record.get('event_id', '')}",
+        timestamp=str(record.get("timestamp", "")),
+        clock=_clock(str(record.get("timestamp", ""))),
+        level=level,
+        tone=TONES.get(level),
+        service=str(record.get("service", "")),
+        pieces=tuple(pieces(message[:SHOWN], text)),
+        cut=max(0, len(message) - SHOWN),
+        whole=orjson.dumps({name: value for name, value in record.items() if value not in (None, "", {})}).decode(),
+        marked=bool(marked) and record.get("event_id") == marked,
+    )
+
+
+def pieces(message: str, text: str) -> Iterable[Piece]:
+    """Yield a message in parts: what was searched for, and what stands between. Upper and lower case of A to Z are the same."""
+    if not text:
+        yield Piece(message, hit=False)
+        return
+    folded, wanted, place = message.translate(LOWER), text.translate(LOWER), 0
+    while (found := folded.find(wanted, place)) >= 0:
+        if found > place:
+            yield Piece(message[place:found], hit=False)
+        yield Piece(message[found : found + len(text)], hit=True)
+        place = found + len(text)
+    if place < len(message) or not message:
+        yield Piece(message[place:], hit=False)
+
+
+def lines(answer: Mapping[str, Any], search: Search) -> Lines:
+    """Return a page of a search; a tail reads downwards."""
+    found = [line(record, search.text) for record in answer["logs"]]
+    cursor, coverage = answer.get("next_cursor"), answer["coverage"]
+    return Lines(
+        lines=tuple(reversed(found) if search.tail else found),
+        note=str(coverage["note"]),
+        complete=bool(coverage["complete"]),
+        older=search.older(cursor) if cursor else None,
+    )
+
+
+def neighbours(answer: Mapping[str, Any], search: Search) -> Lines:
+    """Return what was logged around one log, newest first."""
+    records = [*answer["before"], answer["log"], *answer["after"]]
+    coverage = answer["coverage"]
+    return Lines(
+        lines=tuple(line(record, marked=search.event) for record in reversed(records)),
+        note=str(coverage["note"]),
+        complete=bool(coverage["complete"]),
+    )
+
+
+def histogram(answer: Mapping[str, Any]) -> Histogram:
+    """Return the logs by time."""
+    bars = [
+        Bar(
+            start=bucket["start"],
+            clock=bucket["start"][11:19],
+            errors=sum(bucket["levels"].get(level, 0) for level in ERRORS),
+            warnings=bucket["levels"].get("WARNING", 0),
+            others=sum(count for level, count in bucket["levels"].items() if level not in TONES),
+        )
+        for bucket in answer["buckets"]
+    ]
+    return Histogram(answer["start"], answer["end"], width(answer["width_seconds"]), tuple(bars))
+
+
+def width(seconds: float) -> str:
+    """Return a span in words: `10 s`, `5 min`, `3 h`, `7 d`."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def facets(answer: Mapping[str, Any], search: Search) -> Facets:
+    """Return the values that narrow further; the chosen ones lead back."""
+    found: Mapping[str, Sequence[Mapping[str, Any]]] = answer["facets"]
+    levels = {each["value"]: each["count"] for each in found.get("level", ())}
+    groups = [
+        Group(title, _choices(name, found.get(name, ()), search)) for name, title in TITLES.items() if found.get(name)
+    ]
+    return Facets(sum(levels.values()), sum(levels.get(level, 0) for level in ERRORS), tuple(groups))
+
+
+def _choices(name: str, values: Sequence[Mapping[str, Any]], search: Search) -> tuple[Choice, ...]:
+    most = max((each["count"] for each in values), default=0)
+    ordered = sorted(values, key=lambda each: -LEVELS.index(each["value"])) if name == "level" else values
+    return tuple(
+        Choice(
+            value=each["value"],
+            count=f"{each['count']:,}",
+            share=each["count"] / most,
+            address=search.address(**{name: "" if getattr(search, name) == each["value"] else each["value"]}),
+            chosen=getattr(search, name) == each["value"],
+        )
+        for each in ordered
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFigures:
+    """One service: its last hour, beside the last 24. `trend` in words, `tone` where it is worse than it was."""
+
+    name: str
+    lines: str
+    per_minute: str
+    errors: str
+    share: str
+    day_lines: str
+    day_share: str
+    trend: str
+    tone: Tone | None
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """Sixty minutes; `share` of errors in per cent, None without a line."""
+
+    start: str
+    clock: str
+    errors: int
+    others: int
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The last 24 hours."""
+
+    start: str
+    end: str
+    total: str
+    errors: int
+    share: str
+    trend: str
+    tone: Tone | None
+    levels: tuple[tuple[str, str, str], ...]
+    hours: tuple[Hour, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Each service's last hour beside its day, and what the analytics service took in since it runs."""
+
+    services: tuple[ServiceFigures, ...]
+    minutes: int
+    stored: str
+    duplicates: str
+    rejected: str
+
+
+def day(stats: Mapping[str, Any]) -> Day:
+    """Return the statistics of 24 hours; the newest hour is compared with those before it."""
+    hourly = stats["hourly"]
+    newest, before = hourly[-1], hourly[:-1]
+    trend, tone = compared(newest["errors"], newest["total"], _sum(before, "errors"), _sum(before, "total"))
+    return Day(
+        start=stats["start"],
+        end=stats["end"],
+        total=f"{stats['total']:,}",
+        errors=stats["errors"],
+        share=percent(stats["error_rate"] if stats["total"] else None),
+        trend=trend,
+        tone=tone,
+        levels=tuple(
+            (level, f"{count:,}", Search(level=level, start="-24h").address())
+            for level, count in reversed(stats["by_level"].items())
+            if count
+        ),
+        hours=tuple(
+            Hour(
+                start=hour["start"],
+                clock=hour["start"][11:16],
+                errors=hour["errors"],
+                others=hour["total"] - hour["errors"],
+                share=round(hour["error_rate"] * 100, 2) if hour["total"] else None,
+            )
+            for hour in hourly
+        ),
+    )
+
+
+def figures(metrics: Mapping[str, Any], stats: Mapping[str, Any]) -> Figures:
+    """Return the table of the services: those that logged within the day, the most errors first."""
+    hour = {each["service"]: each for each in metrics["services"]}
+    of_day = {each["service"]: each for each in stats["services"]}
+    silent = {"total": 0, "errors": 0, "error_rate": 0.0, "per_minute": 0.0}
+    rows = [
+        _figures(name, hour.get(name, silent), of_day.get(name, silent))
+        for name in sorted(
+            {*hour, *of_day},
+            key=lambda name: (-hour.get(name, silent)["errors"], -hour.get(name, silent)["total"], name),
+        )
+    ]
+    taken = metrics["ingestion"]
+    return Figures(
+        services=tuple(rows),
+        minutes=metrics["window_minutes"],
+        stored=f"{taken['stored']:,}",
+        duplicates=f"{taken['duplicates']:,}",
+        rejected=f"{taken['rejected']:,}",
+    )
+
+
+def _figures(name: str, hour: Mapping[str, Any], of_day: Mapping[str, Any]) -> ServiceFigures:
+    trend, tone = compared(
+        hour["errors"], hour["total"], of_day["errors"] - hour["errors"], of_day["total"] - hour["total"]
+    )
+    return ServiceFigures(
+        name=name,
+        lines=f"{hour['total']:,}",
+        per_minute=f"{hour['per_minute']:.1f}",
+        errors=f"{hour['errors']:,}",
+        share=percent(hour["error_rate"] if hour["total"] else None),
+        day_lines=f"{of_day['total']:,}",
+        day_share=percent(of_day["error_rate"] if of_day["total"] else None),
+        trend=trend,
+        tone=tone,
+        address=Search(service=name).address(),
+    )
+
+
+def compared(errors: int, total: int, errors_before: int, total_before: int) -> tuple[str, Tone | None]:
+    """Return in a word how the share of errors of the last hour compares with the hours before, and a tone where it is worse."""
+    if total <= 0:
+        return "no lines", None
+    share = errors / total
+    if total_before <= 0:
+        return ("new", "warn") if errors >= LEAST else ("new", None)
+    before = max(0, errors_before) / total_before
+    if errors >= LEAST and share - before >= STEP and share >= RISE * before:
+        return "rising", "warn"
+    if before - share >= STEP and before >= RISE * share:
+        return "falling", None
+    return "steady", None
+
+
+def _sum(hours: Iterable[Mapping[str, Any]], name: str) -> int:
+    return sum(hour[name] for hour in hours)
+
+
+def _clock(timestamp: str) -> str:
+    return timestamp[11:].removesuffix("Z")[:12]
+
+
+def moment_of(since: datetime | None, service: str) -> str:
+    """Return the address of what a service logged when its trouble began: a quarter of an hour before until half an hour after."""
+    search = Search(service=service)
+    if since is None:
+        return search.address()
+    at = int(since.timestamp()) * SECOND
+    begin, end = (timestamps.render(at + span) for span in (-15 * MINUTE, HOUR // 2))
+    return search.address(start=begin, end=end)

@@ -1,0 +1,32 @@
+// The page of the logs.
+import "./chart.js";
+import { begin as entry } from "./entry.js";
+import { begin as lines } from "./lines.js";
+import { on } from "./live.js";
+import { begin as tail } from "./tail.js";
+import { local } from "./times.js";
+
+const ONWARD = ["cursor", "around", "event", "tail"]; // another range is another search
+
+local(document.getElementById("search"));
+lines();
+entry();
+tail();
+
+for (const button of document.querySelectorAll("[data-link]")) button.dataset.copy = new URL(button.dataset.link, location).href;
+document.addEventListener("htmx:after:swap", () => lines());
+document.addEventListener("brush", (event) => {
+  event.preventDefault();
+  const address = new URL("/analytics", location), kept = new URLSearchParams(location.search);
+  for (const name of ONWARD) kept.delete(name);
+  kept.set("start", event.detail.from);
+  kept.set("end", event.detail.to);
+  address.search = kept;
+  location.assign(address);
+});
+// What the platform says changed: the panels look again at once, not when their time comes.
+let first = true;
+on("state", ({ html }) => {
+  if (html && !first) for (const panel of document.querySelectorAll("[data-renew]")) htmx.trigger(panel, "renew");
+  first = false;
+});

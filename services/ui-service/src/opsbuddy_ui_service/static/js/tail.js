@@ -1,0 +1,145 @@
+// The live tail: lines at the foot as they come, each once. It waits while one reads further up, and never holds more than it can show.
+import { call, excuse } from "./calls.js";
+import { say } from "./clock.js";
+import { rows } from "./lines.js";
+import { on, want } from "./live.js";
+
+const SHOWN = 4000, WAITING = 1000; // rows in the list, and rows that wait: together what a browser holds with ease
+const BUDGET = 8; // ms of a frame
+const byId = (id) => document.getElementById(id);
+const section = byId("logs");
+let list, box, question, filtered;
+let waiting = [], known = new Set();
+let paused = false, away = false, filling = false, top = 0, asked = false;
+
+const isGap = (row) => row.classList.contains("gap");
+const held = () => paused || away || filling;
+
+function gap(missed) {
+  const row = document.createElement("li");
+  row.className = "gap";
+  row.dataset.missed = missed ?? "";
+  const words = missed == null ? "Some lines may be missing here" : `${filtered && missed > 1 ? "Up to " : ""}${missed.toLocaleString("en")} line${missed === 1 ? "" : "s"} skipped: they came faster than this page could show them`;
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "plain", textContent: "load them" });
+  button.addEventListener("click", () => load(row, button));
+  row.append(`${words} · `, button);
+  return row;
+}
+const fresh = (found) => found.filter((row) => !known.has(row.dataset.key) && known.add(row.dataset.key));
+function take(found) {
+  waiting.push(...found);
+  let missed = 0, unknown = false;
+  while (waiting.length > WAITING) {
+    const row = waiting.shift();
+    known.delete(row.dataset.key);
+    if (isGap(row) && row.dataset.missed === "") unknown = true;
+    else missed += isGap(row) ? Number(row.dataset.missed) : 1;
+  }
+  if (missed || unknown) waiting.unshift(gap(unknown ? null : missed));
+  ask();
+}
+function ask() {
+  const count = held() ? waiting.filter((row) => !isGap(row)).length : 0;
+  byId("newer").hidden = !count || filling;
+  if (count) say(byId("newer"), `${count.toLocaleString("en")} new`);
+  if (asked || held() || !waiting.length) return;
+  asked = true;
+  requestAnimationFrame(show);
+}
+function show() {
+  asked = false;
+  if (held()) { ask(); return; }
+  const begun = performance.now(), part = document.createDocumentFragment();
+  while (waiting.length && performance.now() - begun < BUDGET && part.childElementCount < 60) part.append(waiting.shift());
+  list.append(part);
+  while (list.childElementCount > SHOWN) {
+    known.delete(list.firstElementChild.dataset.key);
+    list.firstElementChild.remove();
+  }
+  box.scrollTop = box.scrollHeight;
+  top = box.scrollTop;
+  ask();
+}
+
+const between = (start, end) => `/panels/analytics/rows?${new URLSearchParams({ ...question, start, end })}`;
+async function load(row, button) {
+  const lines = [...list.children], at = lines.indexOf(row);
+  const before = lines.slice(0, at).findLast((each) => !isGap(each)), after = lines.slice(at + 1).find((each) => !isGap(each));
+  button.setAttribute("aria-busy", "true");
+  try {
+    const found = rows(await call("GET", between(before?.dataset.at ?? section.dataset.until, after?.dataset.at ?? "now")));
+    const missing = fresh(found);
+    row.replaceWith(...missing, ...(found.length >= 1000 ? [gap(null)] : []));
+    if (!missing.length) say(byId("tail-words"), "No line of this search was missing there.");
+  } catch (error) {
+    button.removeAttribute("aria-busy");
+    button.textContent = `not loaded: ${excuse(error)}; load them`;
+  }
+}
+// What came between the first view and the opening of the stream is neither in the one nor in the other.
+async function fill() {
+  filling = true;
+  try {
+    const last = [...list.children].findLast((row) => !isGap(row));
+    const found = fresh(rows(await call("GET", between(last?.dataset.at ?? section.dataset.until, "now"))));
+    waiting.unshift(...found);
+  } catch { waiting.unshift(gap(null)); }
+  filling = false;
+  ask();
+}
+
+function tell({ state, fresh: began, words }) {
+  const place = byId("tail-state"), spoken = { open: "Live", lost: "Not heard", ended: "Not possible" }[state];
+  place.className = `state ${state === "open" ? "ok" : state === "lost" ? "stale" : "bad"}`;
+  place.querySelector("svg").replaceChildren(...shape(state));
+  say(place.lastElementChild, spoken);
+  say(byId("tail-words"), words);
+  if (state === "open" && began) fill();
+}
+function shape(state) {
+  const part = (tag, name, attributes) => {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    element.setAttribute("class", name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    return element;
+  };
+  if (state === "open") return [part("circle", "body", { cx: 8, cy: 8, r: 7 })];
+  if (state === "lost") return [part("circle", "ring", { cx: 8, cy: 8, r: 6.2 })];
+  return [part("path", "body", { d: "M5 1h6l4 4v6l-4 4H5l-4-4V5z" }), part("path", "cut", { d: "m5.5 5.5 5 5m0-5-5 5" })];
+}
+function follow() {
+  paused = away = false;
+  byId("pause").setAttribute("aria-pressed", "false");
+  say(byId("pause"), "Pause");
+  ask();
+  box.scrollTop = box.scrollHeight;
+  top = box.scrollTop;
+}
+export function begin() {
+  if (!section?.dataset.tail) return;
+  [list, box] = [section.querySelector(".lines"), section.querySelector(".scroller")];
+  if (!list) return;
+  question = JSON.parse(section.dataset.question);
+  filtered = Object.keys(question).length > 0;
+  known = new Set([...list.children].map((row) => row.dataset.key));
+  box.scrollTop = box.scrollHeight;
+  top = box.scrollTop;
+  box.addEventListener("scroll", () => {
+    const low = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
+    if (low && away) { away = false; ask(); } else if (!low && box.scrollTop < top - 2) { away = true; ask(); }
+    top = box.scrollTop;
+  });
+  list.addEventListener("toggle", ({ target }) => { if (target.open) { away = true; ask(); } }, true);
+  byId("pause").addEventListener("click", () => {
+    if (paused) { follow(); return; }
+    paused = true;
+    byId("pause").setAttribute("aria-pressed", "true");
+    say(byId("pause"), "Go on");
+    ask();
+  });
+  byId("newer").addEventListener("click", () => { follow(); box.focus({ preventScroll: true }); });
+  on("lines", ({ html }) => take(fresh(rows(html))));
+  on("gap", ({ missed }) => take([gap(missed)]));
+  on("tail", tell);
+  want({ ...question, tail: "1" });
+}
