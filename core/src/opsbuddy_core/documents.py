@@ -11,6 +11,7 @@ from opsbuddy_core.errors import MalformedError
 
 BOM = b"\xef\xbb\xbf"
 LONGEST_NUMBER = 400  # digits; a float has no room for so many
+MOST_MARKS = 500_000  # of a document that is mended: a large one of nothing but brackets is not worth the time
 DEEPEST = 100  # deeper than any check allows, and far from where readers give up
 # possessive, and a text may lack its end: each character is looked at once, whatever follows
 TOKENS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
@@ -83,7 +84,9 @@ def _shallow(text: str) -> str:
     """Return the document with null for all that is nested deeper than `DEEPEST`."""
     kept: list[str] = []
     depth = begun = 0
-    for token in TOKENS.finditer(text):
+    for count, token in enumerate(TOKENS.finditer(text)):
+        if count == MOST_MARKS:
+            raise ValueError("too many brackets")
         mark = token[0]
         if mark in "[{":
             depth += 1

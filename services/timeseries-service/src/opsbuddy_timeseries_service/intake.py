@@ -39,8 +39,8 @@ def from_json(raw: bytes) -> Intake:
 
 def from_lines(raw: bytes, precision: str) -> Intake:
     """Read line protocol. Positions are those of the lines in the body, from 0; blank lines and comments count, but hold no point."""
+    count(raw.count(b"\n") + 1)  # before there is an object for each
     lines = raw.decode("utf-8", "replace").split("\n")
-    count(len(lines))
     intake, stamp = Intake(), lineprotocol.Stamp(precision, timestamps.now())
     for index, line in enumerate(lines):
         text = line.strip("\r \t")
