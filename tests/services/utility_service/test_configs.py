@@ -13,7 +13,7 @@ async def test_a_form_as_curl_sends_it_creates_an_entry_that_comes_back(service:
     assert answer.status_code == 201
     assert answer.headers["location"] == f"/configs/{entry['id']}"
     assert list(entry) == [
-        *("id", "name", "category", "value", "description", "tags", "secret", "version", "created_at", "updated_at")
+        *("id", "name", "category", "value", "description", "tags", "secret", "version", "updated_at", "created_at")
     ]
     assert (entry["name"], entry["category"], entry["value"], entry["description"]) == ("test", "system", True, "")
     assert (await service.http.get(f"/configs/{entry['id']}")).json() == entry

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal, Self
 
@@ -12,21 +12,27 @@ from opsbuddy_core import exact_json
 from opsbuddy_core.exact_json import refuse
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
-    """A configuration as it is kept. `value` is JSON text, of a secret sealed; `actor` made this version."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a version of a configuration says. `value` is JSON text, of a secret sealed; `actor` made this version."""
 
-    id: str
+    version: int
     category: str
     name: str
     value: str
     description: str
     secret: bool
     tags: tuple[str, ...]
-    version: int
     actor: str
-    created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config(Content):
+    """A configuration as it is kept."""
+
+    id: str
+    created_at: datetime
     deleted_at: datetime | None = None
 
     @property
@@ -34,20 +40,14 @@ class Config:
         return f'"{self.id}.{self.version}"'
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigVersion:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigVersion(Content):
     """A configuration as it was."""
 
     config_id: str
-    version: int
-    category: str
-    name: str
-    value: str
-    description: str
-    secret: bool
-    tags: tuple[str, ...]
-    actor: str
-    updated_at: datetime
+
+
+CONTENT = tuple(field.name for field in fields(Content))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,28 @@ class Given:
     literal: bool = False
 
 
-class ConfigEntry(BaseModel):
+def _members(content: Content) -> dict[str, Any]:
+    """Return what is shown of it, wherever that is."""
+    shown: dict[str, Any] = {name: getattr(content, name) for name in _Shown.model_fields if name != "value"}
+    return shown if content.secret else shown | {"value": json.loads(content.value)}
+
+
+class _Identified(BaseModel):
+    id: str
+
+
+class _Shown(BaseModel):
+    name: str
+    category: str
+    value: Any = Field(None, description="Any JSON value; not there in a secret")
+    description: str
+    tags: list[str]
+    secret: bool
+    version: int
+    updated_at: datetime
+
+
+class ConfigEntry(_Shown, _Identified):  # bases give their fields from the last one to the first
     """A configuration. The value of a secret is never shown: there is no `value` then."""
 
     model_config = ConfigDict(
@@ -83,35 +104,14 @@ class ConfigEntry(BaseModel):
         }
     )
 
-    id: str
-    name: str
-    category: str
-    value: Any = Field(None, description="Any JSON value; not there in a secret")
-    description: str
-    tags: list[str]
-    secret: bool
-    version: int
     created_at: datetime
-    updated_at: datetime
     deleted_at: datetime | None = Field(None, description="Only in the trash: since when it is there")
 
     @classmethod
     def of(cls, config: Config) -> Self:
         """Return what is shown. Only what is set is sent."""
-        members: dict[str, Any] = {
-            "id": config.id,
-            "name": config.name,
-            "category": config.category,
-            **({} if config.secret else {"value": json.loads(config.value)}),
-            "description": config.description,
-            "tags": list(config.tags),
-            "secret": config.secret,
-            "version": config.version,
-            "created_at": config.created_at,
-            "updated_at": config.updated_at,
-            **({"deleted_at": config.deleted_at} if config.deleted_at else {}),
-        }
-        return cls(**members)
+        trash = {"deleted_at": config.deleted_at} if config.deleted_at else {}
+        return cls(**_members(config), id=config.id, created_at=config.created_at, **trash)
 
 
 class ConfigPage(BaseModel):
@@ -121,33 +121,14 @@ class ConfigPage(BaseModel):
     next_cursor: str | None = Field(description="Send it as `cursor` to get those that follow; null: there are none")
 
 
-class VersionEntry(BaseModel):
+class VersionEntry(_Shown):
     """A configuration as it was, and who made it so."""
 
-    version: int
-    name: str
-    category: str
-    value: Any = Field(None, description="Any JSON value; not there in a secret")
-    description: str
-    tags: list[str]
-    secret: bool
     actor: str
-    updated_at: datetime
 
     @classmethod
     def of(cls, version: ConfigVersion) -> Self:
-        members: dict[str, Any] = {
-            "version": version.version,
-            "name": version.name,
-            "category": version.category,
-            **({} if version.secret else {"value": json.loads(version.value)}),
-            "description": version.description,
-            "tags": list(version.tags),
-            "secret": version.secret,
-            "actor": version.actor,
-            "updated_at": version.updated_at,
-        }
-        return cls(**members)
+        return cls(**_members(version), actor=version.actor)
 
 
 class VersionList(BaseModel):

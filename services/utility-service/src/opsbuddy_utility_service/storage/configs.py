@@ -1,6 +1,7 @@
 """Configurations in a database, with their versions."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any, Protocol
 
 from sqlalchemy import delete, insert, select, tuple_, update
@@ -9,14 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from opsbuddy_core.database import Database
 from opsbuddy_core.errors import ConflictError
-from opsbuddy_utility_service.models.configs import Config, ConfigVersion, Query
+from opsbuddy_utility_service.models.configs import CONTENT, Config, ConfigVersion, Query
 from opsbuddy_utility_service.storage.tables import configs, versions
 
 MAX_VERSIONS = 100
 Decide = Callable[[Config], Config]  # may raise; the same configuration again: there is nothing to change
 Seal = Callable[[str, str], str]
 Merge = Callable[[Config | None], Config]
-KEPT_AS_THEY_ARE = ("category", "name", "value", "description", "secret", "version", "actor", "updated_at")
 
 
 class Configs(Protocol):
@@ -160,9 +160,8 @@ async def _put(connection: AsyncConnection, current: Config | None, config: Conf
     except IntegrityError:
         raise _taken(config) from None
     if current is None or config.version != current.version:
-        kept = {name: getattr(config, name) for name in KEPT_AS_THEY_ARE}
-        tags = _tags_text(config.tags)
-        await connection.execute(insert(versions).values(config_id=config.id, tags=tags, **kept))
+        kept = {name: getattr(config, name) for name in CONTENT} | {"tags": _tags_text(config.tags)}
+        await connection.execute(insert(versions).values(config_id=config.id, **kept))
         forgotten = versions.c.version <= config.version - MAX_VERSIONS
         await connection.execute(delete(versions).where(versions.c.config_id == config.id, forgotten))
     if current is not None and config.secret and not current.secret and seal:
@@ -182,17 +181,17 @@ def _where_it_is(*, trash: bool) -> Any:
 
 
 def _config(row: Any) -> Config:
-    members = {name: row[name] for name in Config.__slots__}
+    members = {field.name: row[field.name] for field in fields(Config)}
     return Config(**members | {"tags": _tags(row["tags"])})
 
 
 def _version(row: Any) -> ConfigVersion:
-    members = {name: row[name] for name in ConfigVersion.__slots__}
+    members = {field.name: row[field.name] for field in fields(ConfigVersion)}
     return ConfigVersion(**members | {"tags": _tags(row["tags"])})
 
 
 def _row(config: Config) -> dict[str, Any]:
-    members = {name: getattr(config, name) for name in Config.__slots__}
+    members = {field.name: getattr(config, field.name) for field in fields(Config)}
     folded = "\n".join((config.name, config.category, config.description, *config.tags)).casefold()
     return members | {"tags": _tags_text(config.tags), "folded": folded}
 
