@@ -81,6 +81,7 @@ async def test_filters_find_by_tag_type_and_name(service: Service) -> None:
         ({"tag": "none"}, set()),
         ({"type": "image/*"}, {b, c}),
         ({"type": "image/png"}, {b}),
+        ({"type": "*/*"}, {a, b, c}),
         ({"name": "éLAN"}, {a}),
         ({"name": "photo_"}, {b}),
         ({"name": "0%"}, {a}),

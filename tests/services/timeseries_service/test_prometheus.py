@@ -59,6 +59,12 @@ async def test_a_series_that_ended_is_gone_at_once_and_comes_back(service: Servi
     assert await values(service, "count_over_time(up[1m])") == {(): "2"}
 
 
+async def test_clamping_to_bounds_that_have_changed_places_gives_nothing(service: Service) -> None:
+    await send(service, ({"__name__": "level"}, [(MS, 5.0)]))
+    assert await values(service, "clamp(level, 1, 3)") == {(): "3"}
+    assert await values(service, "clamp(level, 3, 1)") == {}
+
+
 async def test_label_values_heed_the_selectors(service: Service) -> None:
     await send(
         service, ({"__name__": "ma", "host": "h1"}, [(MS, 1.0)]), ({"__name__": "mb", "host": "h2"}, [(MS, 2.0)])

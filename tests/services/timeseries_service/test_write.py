@@ -64,6 +64,9 @@ async def test_valid_points_are_stored_and_invalid_ones_named(service: Service) 
         ({"measurement": "_m"}, "measurement"),
         ({"measurement": "#m"}, "measurement"),
         ({"measurement": "a\nb"}, "measurement"),
+        ({"measurement": "a\u202eb"}, "measurement"),
+        ({"tags": {"a": "x\u2066y"}}, "tags.a"),
+        ({"tags": {"a": "x\x07"}}, "tags.a"),
         ({"measurement": "x" * 257}, "measurement"),
         ({"fields": {"v": None}}, "fields.v"),
         ({"fields": {"v": [1]}}, "fields.v"),
@@ -187,6 +190,8 @@ async def test_a_broken_line_is_named_and_its_neighbours_are_stored(service: Ser
         "m v=NaN",
         "m v=-inf",
         "m v=1,",
+        "m,a=b,a=c v=1",
+        "m v=1,v=2",
         "_m v=1",
     ]
     answer = await service.lines("\n".join(["m v=1", *broken, "n v=2"]))

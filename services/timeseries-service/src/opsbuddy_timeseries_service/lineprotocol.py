@@ -58,7 +58,10 @@ def _tags(text: str) -> dict[str, str]:
         match = TAG.match(text, position)
         if not match:
             raise LineError("tags", "cannot be read: expected ,key=value for each, with no empty key or value")
-        tags[_plain(match[1])] = _plain(match[2])
+        key = _plain(match[1])
+        if key in tags:
+            raise LineError(f"tags.{key}", "is there twice")
+        tags[key] = _plain(match[2])
         position = match.end()
     return tags
 
@@ -67,6 +70,8 @@ def _fields(line: str, position: int) -> tuple[dict[str, Any], str]:
     fields: dict[str, Any] = {}
     while match := FIELD.match(line, position):
         key = _plain(match[1])
+        if key in fields:
+            raise LineError(f"fields.{key}", "is there twice")
         fields[key] = _value(key, match[2])
         position = match.end()
         if match[3] != ",":

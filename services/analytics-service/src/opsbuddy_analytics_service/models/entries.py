@@ -26,7 +26,8 @@ MAX_DATA = 64 * 1024
 MAX_DEPTH = 16
 MAX_ITEMS = 50_000
 FLAT = frozenset({str, int, bool, type(None)})
-PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+TURNING = "\u202a-\u202e\u2066-\u2069"  # marks that turn the direction of text: a name with them looks like another one
+PRINTABLE = rf"^[^\x00-\x1f\x7f{TURNING}]+$"
 TIME_EXAMPLE = "2026-01-31T12:00:00.123Z"
 
 
@@ -110,7 +111,7 @@ Instant = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "examples": [TIME_EXAMPLE]}),
 ]
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_level)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f\\]+$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=rf"^[^\x00-\x1f\x7f\\{TURNING}]+$")]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=PRINTABLE)]
 OptionalLabel = Annotated[Label | None, BeforeValidator(absent_if_blank)]
 Document = Annotated[

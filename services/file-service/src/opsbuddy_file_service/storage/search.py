@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, true, tuple_
 
 from opsbuddy_file_service.models import Query
 from opsbuddy_file_service.storage.tables import file_tags, files
@@ -47,6 +47,8 @@ def _tagged(name: str, value: str | None) -> ColumnElement[bool]:
 def _of_type(wanted: str) -> ColumnElement[bool]:
     """Match `text/plain` with any parameters, or `text/*`."""
     kind = files.c.content_type
+    if wanted == "*/*":
+        return true()
     if wanted.endswith("/*"):
         return kind.startswith(wanted[:-1], autoescape=True)
     return or_(kind == wanted, kind.startswith(f"{wanted};", autoescape=True))

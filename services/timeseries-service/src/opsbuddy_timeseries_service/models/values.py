@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringCon
 from opsbuddy_core import timestamps
 
 MAX_TEXT = 64 * 1024
+LEGIBLE = "^[^\\x00-\\x1f\\x7f\u202a-\u202e\u2066-\u2069]+$"  # no control characters, no marks that turn the direction of text
 RESERVED = frozenset({"logs"})  # the measurement of the analytics service, where both use one bucket
 TIME_EXAMPLE = "2026-01-31T12:00:00.000Z"
 DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d|w)", re.ASCII)
@@ -87,12 +88,12 @@ def duration_text(value: int) -> str:
 
 Text = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    StringConstraints(min_length=1, max_length=256, pattern=LEGIBLE),
     AfterValidator(_ends_well),
 ]
 TagText = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    StringConstraints(min_length=1, max_length=1024, pattern=LEGIBLE),
     AfterValidator(_ends_well),
 ]
 Name = Annotated[Text, AfterValidator(_name)]

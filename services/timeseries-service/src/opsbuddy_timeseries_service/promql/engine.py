@@ -109,7 +109,10 @@ class Engine:
             return functions.mapped(vector, lambda value, step: functions.rounded(value, to[step]))
         low = [-each for each in nothing] if name == "clamp_max" else numbers[0]
         high = nothing if name == "clamp_min" else numbers[-1]
-        return functions.mapped(vector, lambda value, step: functions.clamped(value, low[step], high[step]))
+        return functions.mapped(
+            vector,
+            lambda value, step: None if low[step] > high[step] else functions.clamped(value, low[step], high[step]),
+        )
 
     def _selected(self, node: Selector, *, times: bool = False) -> Vector:
         found = []

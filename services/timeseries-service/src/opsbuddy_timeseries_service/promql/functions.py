@@ -43,15 +43,19 @@ MATH: dict[str, Callable[[float], float]] = {
 }
 
 
-def mapped(vector: Vector, function: Callable[[float, int], float]) -> Vector:
-    """Return `function(value, step)` of every value."""
+def mapped(vector: Vector, function: Callable[[float, int], float | None]) -> Vector:
+    """Return `function(value, step)` of every value; None is none."""
     return [
         Series(
             nameless(each.labels),
-            [None if value is None else float(function(value, step)) for step, value in enumerate(each.row)],
+            [None if value is None else _float(function(value, step)) for step, value in enumerate(each.row)],
         )
         for each in vector
     ]
+
+
+def _float(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def rounded(value: float, to: float) -> float:
