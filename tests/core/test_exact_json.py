@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opsbuddy_core.errors import InvalidRequestError
-from opsbuddy_core.exact_json import MAX_DEPTH, parse, parse_object
+from opsbuddy_core.exact_json import BODY, MAX_DEPTH, parse, parse_object
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 VALUES = st.recursive(
@@ -37,6 +37,27 @@ def test_whatever_is_sent_is_a_finite_value_or_a_refusal(document: bytes) -> Non
         value = parse(document, "tags")
         assert not isinstance(value, float) or math.isfinite(value)
         assert parse(json.dumps(value).encode(), "tags") == value
+
+
+@pytest.mark.parametrize(
+    ("document", "member", "word"),
+    [
+        ('{"metadata":{"n":NaN}}', "metadata.n", "NaN"),
+        ('{"value":"\\u0000"}', "value", "NUL"),
+        ('{"a":1,"a":2}', "a", "twice"),
+        ('{"value":' + "[" * MAX_DEPTH + "]" * MAX_DEPTH + "}", "value", f"deeper than {MAX_DEPTH - 1} "),
+    ],
+)
+def test_a_member_of_a_body_is_named_as_a_client_calls_it(document: str, member: str, word: str) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        parse_object(document.encode(), BODY)
+    (error,) = refused.value.errors
+    assert error.field == member
+    assert word in error.reason
+
+
+def test_a_byte_order_mark_is_no_part_of_a_document() -> None:
+    assert parse(b'\xef\xbb\xbf{"a":1}', "tags") == {"a": 1}
 
 
 @pytest.mark.parametrize("odd", ['"' + '\\"' * 32_000, '"' * 64_000, '"\\' * 21_000, '{"a":' * 12_000, '["' * 32_000])

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from opsbuddy_core.errors import FieldError, InvalidRequestError
 
+BODY = "body"  # what a whole request is called: its members have their own names
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 16
 INTEGERS = range(-(2**63), 2**63)
@@ -31,7 +32,7 @@ def parse(document: bytes, field: str, *, max_bytes: int = MAX_BYTES, max_depth:
     if len(document) > max_bytes:
         refuse(field, f"{len(document)} bytes of JSON; at most {max_bytes} are kept")
     try:
-        text = document.decode("utf-8")
+        text = document.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError:
         refuse(field, "not UTF-8")
     _refuse_deep(text, field, max_depth)
@@ -71,7 +72,12 @@ def _refuse_deep(text: str, field: str, max_depth: int) -> None:
         else:
             depth += 1 if opening else -1
             if depth > max_depth:
-                refuse(f"{field}.{last}" if last else field, f"nested deeper than {max_depth} levels")
+                inside = last and field == BODY  # a member is named without the body, and has a level less
+                refuse(_member(field, last) if last else field, f"nested deeper than {max_depth - bool(inside)} levels")
+
+
+def _member(place: str, name: str) -> str:
+    return name if place == BODY else f"{place}.{name}"
 
 
 def _kept(raw: Any, place: str) -> Any:
@@ -83,8 +89,8 @@ def _kept(raw: Any, place: str) -> Any:
         found: dict[str, Any] = {}
         for name, value in raw:
             if name in found:
-                refuse(f"{place}.{name}", "it is there twice in one object")
-            found[checked_text(name, f"{place}.{name}")] = _kept(value, f"{place}.{name}")
+                refuse(_member(place, name), "it is there twice in one object")
+            found[checked_text(name, _member(place, name))] = _kept(value, _member(place, name))
         return found
     if isinstance(raw, list):
         return [_kept(value, f"{place}[{index}]") for index, value in enumerate(raw)]

@@ -44,7 +44,7 @@ async def test_what_cannot_be_kept_exactly_is_refused_naming_its_place(
         body = b'{"%s":%s}' % (field.encode(), document.encode())
         refused = await service.http.request(method, file, content=body, headers=JSON)
         assert refused.status_code == 422
-        assert refused.json()["errors"][0]["field"].startswith((field, f"body.{field}", "body"))
+        assert refused.json()["errors"][0]["field"].startswith((field, "body"))
     assert [entry[field] for entry in await service.find()] == [{}]
 
 

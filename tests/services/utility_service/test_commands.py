@@ -77,7 +77,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"command": "ls -la", "timeout": [1]}, "timeout"),
     ({"command": "ls -la", "timeout": 1e9}, "timeout"),
     ({"command": "ls -la", "shell": True}, "shell"),
-    ({"command": "ls -la\0"}, "body.command"),
+    ({"command": "ls -la\0"}, "command"),
     ({"command": "ping 127.0.0.1"}, "command"),
 ]
 
