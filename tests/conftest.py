@@ -1,3 +1,5 @@
+import gc
+
 import pytest
 from hypothesis import settings
 
@@ -10,3 +12,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the golden files anew; read the difference before you commit it",
     )
+
+
+def pytest_collection_finish() -> None:
+    """Take what is there by now out of the garbage collector's sight: each of its passes would look at every module and every test again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
