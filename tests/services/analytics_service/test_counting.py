@@ -109,21 +109,21 @@ async def test_every_filter_counts_the_same_on_each_store(filled: Service, narro
 async def test_influxdb_counts_more_logs_than_an_answer_could_hold(bucket: Bucket) -> None:
     influx = Influx(settings(Path(), **bucket.settings()))
     archive = InfluxArchive(influx)
-    begun, number, second = timestamps.parse(f"{DAY}T10:00:00Z"), 60_000, timestamps.SECOND
+    begun, number, second = timestamps.parse(f"{DAY}T10:00:00Z"), 54_000, timestamps.SECOND
     empty = StoredLog(0, 0, "INFO", "l", "part", "shop", None, None, None, None, "e")
     logs = [replace(empty, time=begun + n * second // 100, operation=f"o{n % 2}") for n in range(number)]
     await influx.start()
     try:
         for first in range(0, number, BATCH):
             assert await archive.write(logs[first : first + BATCH]) == []
-        whole = Selection(begun, begun + 600 * second)
-        for selection in (whole, replace(whole, text="PART"), replace(whole, text="part", logger="l")):
+        whole = Selection(begun, begun + 540 * second)
+        for selection in (whole, replace(whole, text="PART")):
             tally = await archive.histogram(selection, 60 * second)
-            assert sorted(tally) == [(begun // second // 60 + n, "INFO", 6000) for n in range(10)]
-            assert await archive.facets(selection, ["operation"], 2) == [
-                ("operation", "o0", 30_000),
-                ("operation", "o1", 30_000),
-            ]
+            assert sorted(tally) == [(begun // second // 60 + n, "INFO", 6000) for n in range(9)]
+        assert await archive.facets(whole, ["operation"], 2) == [
+            ("operation", "o0", 27_000),
+            ("operation", "o1", 27_000),
+        ]
     finally:
         await influx.stop()
 
