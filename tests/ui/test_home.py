@@ -106,7 +106,7 @@ async def test_an_entry_is_kept_when_an_older_one_goes(browser: Browser, ui: Ui,
     async with opened(browser, ui.url) as watched:
         page = watched.page
         await expect(page.locator(".entry")).to_have_count(2)
-        link = page.locator("#entry-file-service a")
+        link = page.locator("#entry-file-service a[data-open]")
         await link.focus()
         gateway.put(service("analytics-service"))
         await expect(page.locator(".entry")).to_have_count(1)

@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from opsbuddy_ui_service.assets import Assets
+from opsbuddy_ui_service.logs_view import moment_of
 from opsbuddy_ui_service.models import View
 from opsbuddy_ui_service.monitor import News
 from opsbuddy_ui_service.settings import UiSettings
@@ -51,6 +52,7 @@ class Rendering:
         )
         self._environment.globals.update(
             asset=assets.url,
+            logs_of=moment_of,
             namespace_name=settings.pod_namespace or "",
             rail=RAIL,
             release=version("opsbuddy-ui-service"),

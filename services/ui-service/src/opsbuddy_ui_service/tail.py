@@ -6,7 +6,7 @@ What comes faster than a page takes it is dropped here, oldest first, and shown 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -108,7 +108,7 @@ class Tail:
         self._path = f"/api/analytics/logs/tail?{urlencode(wanted)}"
         self._place, self._held = after, Held(last=after)
 
-    async def batches(self) -> AsyncIterator[Batch | Condition]:
+    async def batches(self) -> AsyncGenerator[Batch | Condition]:
         """Yield what arrives, in batches of a bounded size and pace, until closed."""
         async with self._reading():
             while True:

@@ -29,7 +29,7 @@ class Streams:
         if self._health.draining or self._open >= self._limit:
             raise UnavailableError(f"{self._open} pages are kept up to date already; try again.", retry_after=5)
 
-    async def events(self, page: str, tail: Tail | None = None, text: str = "") -> AsyncIterator[bytes]:
+    async def events(self, page: str, tail: Tail | None = None, text: str = "") -> AsyncGenerator[bytes]:
         """Yield the events of a page; `text` is what its tail searches for. Ids are those of the tail, so that it goes on where it was."""
         self._open += 1
         try:

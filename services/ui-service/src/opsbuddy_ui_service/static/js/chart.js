@@ -148,7 +148,7 @@ class Chart extends HTMLElement {
       scales: { x: { time: true, range: () => this.#range() }, y: { range: (_, low, high) => this.#span(low, high) } },
       axes: [
         { ...axis, size: 26, gap: 4, space: 72, grid: { show: false }, values: (_, ticks, __, ___, step) => ticks.map((at) => tick(at, step, to - from)) },
-        { ...axis, gap: 6, size: (plot, values) => 14 + 8 * Math.max(4, ...(values ?? []).map((text) => text.length)), space: 36, grid: { stroke: line, width: 1 }, values: (_, ticks) => ticks.map((value) => words(value, unit)) },
+        { ...axis, gap: 6, size: (plot, values) => 14 + 8 * Math.max(4, ...(values ?? []).map((text) => text.length)), space: 26, grid: { stroke: line, width: 1 }, values: (_, ticks) => ticks.map((value) => words(value, unit)) },
       ],
       series: [{}, ...columns],
       hooks: { setCursor: [() => this.#say()], setSelect: [(plot) => this.#brushed(plot)] },

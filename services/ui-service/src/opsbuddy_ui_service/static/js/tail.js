@@ -10,7 +10,8 @@ const byId = (id) => document.getElementById(id);
 const section = byId("logs");
 let list, box, question, filtered;
 let waiting = [], known = new Set();
-let paused = false, away = false, filling = false, top = 0, asked = false;
+let paused = false, away = false, filling = false, asked = false;
+let touched = -Infinity; // when a hand was last at the list: what scrolls without one is not meant
 
 const isGap = (row) => row.classList.contains("gap");
 const held = () => paused || away || filling;
@@ -57,7 +58,6 @@ function show() {
     list.firstElementChild.remove();
   }
   box.scrollTop = box.scrollHeight;
-  top = box.scrollTop;
   ask();
 }
 
@@ -112,8 +112,8 @@ function follow() {
   byId("pause").setAttribute("aria-pressed", "false");
   say(byId("pause"), "Pause");
   ask();
+  touched = -Infinity;
   box.scrollTop = box.scrollHeight;
-  top = box.scrollTop;
 }
 export function begin() {
   if (!section?.dataset.tail) return;
@@ -123,12 +123,15 @@ export function begin() {
   filtered = Object.keys(question).length > 0;
   known = new Set([...list.children].map((row) => row.dataset.key));
   box.scrollTop = box.scrollHeight;
-  top = box.scrollTop;
+  for (const name of ["wheel", "touchmove", "keydown", "pointerdown"]) box.addEventListener(name, () => { touched = performance.now(); }, { passive: true });
   box.addEventListener("scroll", () => {
     const low = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
-    if (low && away) { away = false; ask(); } else if (!low && box.scrollTop < top - 2) { away = true; ask(); }
-    top = box.scrollTop;
+    if (low) away = false;
+    else if (performance.now() - touched < 1500) away = true;
+    else if (!away) box.scrollTop = box.scrollHeight;
+    ask();
   });
+  new ResizeObserver(() => { if (!away) box.scrollTop = box.scrollHeight; }).observe(box);
   list.addEventListener("toggle", ({ target }) => { if (target.open) { away = true; ask(); } }, true);
   byId("pause").addEventListener("click", () => {
     if (paused) { follow(); return; }
