@@ -85,6 +85,14 @@ async def test_without_the_role_a_handshake_is_403_that_names_it(tmp_path, echo:
     assert len(echo.requests) == 1
 
 
+async def test_a_refused_handshake_is_one_warning_and_no_error_in_the_log(tmp_path, capsys, echo: Echo):
+    async with serving(tmp_path, echo, REQUIRED, **KEYED) as gateway:
+        await refused(gateway, 401, "unauthenticated")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    assert not [line["message"] for line in lines if "handshake" in line["message"]]
+    assert [line["data"]["reason"] for line in lines if line["level"] == "WARNING"] == ["unauthenticated"]
+
+
 async def test_without_keys_to_check_with_a_handshake_is_503(tmp_path, echo: Echo):
     spec = {"authentication": {"mode": "Required", "methods": ["JWT"]}}
     async with serving(tmp_path, echo, spec) as gateway:
