@@ -8,7 +8,7 @@ import pytest
 
 from opsbuddy_core import timestamps
 from opsbuddy_core.sqlite import SqliteStore
-from opsbuddy_timeseries_service import lineprotocol
+from opsbuddy_timeseries_service import intake, lineprotocol
 from opsbuddy_timeseries_service.embedded.schema import MIGRATIONS
 from opsbuddy_timeseries_service.embedded.store import SqlitePoints
 from opsbuddy_timeseries_service.models.points import Point
@@ -89,6 +89,24 @@ async def test_a_point_out_of_limits_is_named_by_its_field(
     answer = await service.http.post("/write", json=[point(1) | changes])
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:opsbuddy:problem:invalid-request"), answer.text
     assert {(each["index"], each["field"]) for each in answer.json()["errors"]} == {(0, field)}
+
+
+async def test_what_is_wrong_with_a_point_is_said_without_words_of_the_code(embedded: Service) -> None:
+    wrong = [
+        point(1, "a\nb"),
+        point(1, "x" * 257),
+        point(1, ""),
+        point(1, tags={f"t{i}": "x" for i in range(65)}),
+        {"measurement": "m", "fields": {}},
+    ]
+    errors = (await embedded.http.post("/write", json=wrong)).json()["errors"]
+    assert [each["reason"] for each in errors] == [
+        "has control characters, or characters that turn the direction of text",
+        "has more than 256 characters",
+        "is empty",
+        "has more than 64 entries",
+        "is empty",
+    ]
 
 
 async def test_a_field_keeps_its_type_and_the_point_that_breaks_it_is_named(service: Service) -> None:
@@ -198,6 +216,38 @@ async def test_a_broken_line_is_named_and_its_neighbours_are_stored(service: Ser
     assert (answer.status_code, answer.json()["accepted"]) == (207, 2), answer.text
     assert [each["index"] for each in answer.json()["errors"]] == list(range(1, len(broken) + 1))
     assert await service.values() == [1.0]
+
+
+async def test_a_text_has_line_breaks_as_influxdbs_clients_send_them(service: Service) -> None:
+    stamp = time.time_ns() // 10**9 * 10**9
+    text = f'm v="one\n\n two \\"quoted\\",\n# three" {stamp}\nm w=1 {stamp}\nm v="four",t="a\nb" {stamp + 1}'
+    answer = await service.lines(text, path="/api/v2/write")
+    assert answer.status_code == 204, answer.text
+    assert await service.values() == ['one\n\n two "quoted",\n# three', "four"]
+    assert await service.values(field="w") == [1.0]
+    assert await service.values(field="t") == ["a\nb"]
+
+
+async def test_a_text_that_is_never_closed_takes_no_neighbour_with_it(service: Service) -> None:
+    answer = await service.lines('m v="open\nm w=1\nm v="x" y\nm w=2\nm v="open too\nm v="and z\nm w=3')
+    assert answer.json()["accepted"] == 3, answer.text
+    assert [each["index"] for each in answer.json()["errors"]] == [0, 2, 4, 5]
+
+
+async def test_a_line_that_is_no_utf_8_is_named_and_not_changed(service: Service) -> None:
+    content = b'm,h=\xff v=1\nm v=2\nm v="\xc3"\n\xffm v=3'
+    answer = await service.http.post("/write", content=content, headers={"content-type": "text/plain"})
+    errors = [(each["index"], each["field"], each["reason"]) for each in answer.json()["errors"]]
+    assert (answer.status_code, errors) == (207, [(index, "line", "is no UTF-8") for index in (0, 2, 3)])
+    assert await service.values() == [2.0]
+
+
+@pytest.mark.parametrize("line", [b'm v="', b'm v="x" y', b'm v="\\"', b'm v="a"b"'])
+def test_many_lines_that_leave_a_text_open_are_judged_in_a_moment(line: bytes) -> None:
+    begun = time.process_time()
+    for body in (b"\n".join([line] * 2_000), line + b"\nx" * 2_000, b"\n".join([line, b"x"] * 1_000)):
+        intake.from_lines(body, "ns")
+    assert time.process_time() - begun < 2, "others wait meanwhile"
 
 
 @pytest.mark.parametrize("piece", ["1", "1.", "1e", '"\\', "\\,", ",a=b", "a=1,", " ", "é", "="])

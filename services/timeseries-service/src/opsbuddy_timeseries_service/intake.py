@@ -1,5 +1,6 @@
 """From the bytes of a request to points: each one is judged on its own."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,16 @@ from opsbuddy_core.errors import FieldError, InvalidRequestError, TooLargeError
 from opsbuddy_timeseries_service import lineprotocol
 from opsbuddy_timeseries_service.models.points import MAX_ITEMS, Point, PointError
 
-WORDS = {"extra_forbidden": "is no field of a point", "missing": "is missing"}
+ESCAPED = re.compile(rb"\\.", re.DOTALL)
+WORDS = {
+    "extra_forbidden": "is no field of a point",
+    "missing": "is missing",
+    "string_pattern_mismatch": "has control characters, or characters that turn the direction of text",
+    "string_too_long": "has more than {max_length} characters",
+    "string_too_short": "is empty",
+    "too_long": "has more than {max_length} entries",
+    "too_short": "is empty",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +50,49 @@ def from_json(raw: bytes) -> Intake:
 def from_lines(raw: bytes, precision: str) -> Intake:
     """Read line protocol. Positions are those of the lines in the body, from 0; blank lines and comments count, but hold no point."""
     count(raw.count(b"\n") + 1)  # before there is an object for each
-    lines = raw.decode("utf-8", "replace").split("\n")
+    lines = raw.split(b"\n")
     intake, stamp = Intake(), lineprotocol.Stamp(precision, timestamps.now())
-    for index, line in enumerate(lines):
-        text = line.strip("\r \t")
-        if not text or text.startswith("#"):
-            continue
-        try:
-            _take(intake, index, lineprotocol.parse(text, stamp))
-        except lineprotocol.LineError as error:
-            intake.errors.append(PointError(error.field, error.reason, "line_invalid", index))
+    index = 0
+    while index < len(lines):
+        index += _take_line(intake, lines, index, stamp)
     return intake
+
+
+def _take_line(intake: Intake, lines: list[bytes], index: int, stamp: lineprotocol.Stamp) -> int:
+    """Take the point that begins with this line; returns how many lines it has: a text in quotation marks may have breaks in it."""
+    text, taken = lines[index].strip(b"\r \t"), 1
+    if not text or text.startswith(b"#"):
+        return taken
+    try:
+        try:
+            item = _parsed(text, stamp)
+        except lineprotocol.LineError:
+            taken = _until_closed(lines, index)
+            if taken == 1:
+                raise
+            item = _parsed(b"\n".join(lines[index : index + taken]).strip(b"\r \t"), stamp)
+    except lineprotocol.LineError as error:
+        intake.errors.append(PointError(error.field, error.reason, "line_invalid", index))
+        return 1  # what follows is judged by itself
+    _take(intake, index, item)
+    return taken
+
+
+def _parsed(text: bytes, stamp: lineprotocol.Stamp) -> dict[str, Any]:
+    try:
+        return lineprotocol.parse(text.decode(), stamp)
+    except UnicodeDecodeError:
+        raise lineprotocol.LineError("line", "is no UTF-8") from None
+
+
+def _until_closed(lines: list[bytes], index: int) -> int:
+    """Return with how many lines a quotation that this one leaves open is closed, 1 if there is none."""
+    is_open = False
+    for following in range(index, len(lines)):
+        is_open ^= ESCAPED.sub(b"", lines[following]).count(b'"') % 2 == 1
+        if not is_open:
+            return following - index + 1
+    return 1
 
 
 def count(items: int) -> None:
@@ -76,7 +118,9 @@ def reasons(index: int, error: ValidationError) -> list[PointError]:
     return [
         PointError(
             ".".join(map(str, each["loc"])) or "point",
-            WORDS.get(each["type"], each["msg"].removeprefix("Value error, ")),
+            WORDS.get(each["type"], "{said}").format(
+                said=each["msg"].removeprefix("Value error, "), **each.get("ctx", {})
+            ),
             each["type"],
             index,
         )
