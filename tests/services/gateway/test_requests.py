@@ -251,6 +251,12 @@ async def test_a_client_of_http_1_0_gets_no_chunks_whatever_the_service_sends(
     assert got == body
 
 
+async def test_a_client_of_http_1_0_that_names_no_host_reaches_the_service(gateway: Gateway, upstream: Upstream):
+    """To the service HTTP/1.1 is spoken, which has to name one."""
+    assert (await raw(gateway.port, b"GET /api/files/a HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200")
+    assert upstream.requests[-1].header("host") == f"127.0.0.1:{gateway.port}"
+
+
 async def test_an_upload_that_pauses_is_cut_off_for_the_service_too(tmp_path, upstream: Upstream):
     async with running(
         tmp_path, {"file-service": [upstream.address]}, route(timeoutSeconds=5), body_idle_seconds=0.2

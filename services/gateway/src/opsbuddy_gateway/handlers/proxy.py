@@ -192,6 +192,8 @@ class Proxy:
         scope, route, client = exchange.scope, exchange.route, exchange.client
         peer = scope["client"][0] if scope.get("client") else "unknown"
         headers = fields.end_to_end(scope["headers"], fields.STAY_HERE)
+        if b"host" not in exchange.given:  # HTTP/1.0 needs none, what goes out does
+            headers.append((b"host", "{}:{}".format(*scope["server"]).encode()))
         headers += fields.forwarded(exchange.given, peer, scope["scheme"], route.prefix, self._trusted)
         headers.append((b"x-request-id", exchange.trace.request_id.encode()))
         headers.append((b"traceparent", exchange.trace.traceparent.encode()))

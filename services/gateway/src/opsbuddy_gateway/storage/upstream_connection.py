@@ -16,7 +16,7 @@ from opsbuddy_gateway.storage.upstream_answer import Answer
 MAX_HEAD_BYTES = (
     256 * 1024
 )  # of an answer, with all interim ones before it; and of chunk headers and trailers without a body between them
-SWITCHING, OK, LAST = 101, 200, 599
+FIRST, SWITCHING, OK, LAST = 100, 101, 200, 599
 NO_BODY_STATUSES = frozenset({204, 304})
 READ_BYTES = 64 * 1024
 
@@ -208,10 +208,10 @@ class Connection(asyncio.Protocol):
         answer, status = self._answer, self._parser.get_status_code()
         if answer is None or answer.head_done or status == SWITCHING:
             return
-        if status < OK:  # interim: the answer is still to come
+        if FIRST <= status < OK:  # interim: the answer is still to come
             answer.headers.clear()
             return
-        if self._broken or status > LAST:
+        if self._broken or not OK <= status <= LAST:
             self._broken = True
             answer.failed(Reason.BAD_ANSWER)
             return
