@@ -147,7 +147,7 @@ async def test_a_leader_that_cannot_renew_stops_to_write(apiserver, cluster, tmp
         somebody = {
             "holderIdentity": "somebody-else",
             "renewTime": lease["spec"]["renewTime"],
-            "leaseDurationSeconds": 15,
+            "leaseDurationSeconds": 8,
         }
         await cluster.patch("leases", "opsbuddy-operator", {"spec": somebody})
 
