@@ -11,7 +11,7 @@ FAST := not contract and not influxdb and not postgres and not s3 and not browse
 
 # Folders of fast tests in memory where the machine has a file system there: databases wait for the disk with each commit.
 MEMORY := $(if $(wildcard /dev/shm/.),PYTEST_DEBUG_TEMPROOT=/dev/shm)
-EXAMPLES := quick
+PYTEST := $(MEMORY) $(BIN)/pytest -q -n auto --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE  # without its cache Python compiles every test anew, in every worker
 
 ##@ Run
@@ -30,7 +30,10 @@ check: $(INSTALLED) ## What a developer runs all day, under a minute: lint, type
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo 2>&1 | tail -n 3
 	@$(BIN)/python -m tests.generated check
-	@$(MEMORY) $(BIN)/pytest -q -n auto --dist worksteal -m "$(FAST)" --hypothesis-profile $(EXAMPLES) --ignore tests/contract --ignore tests/e2e
+	@$(PYTEST) -m "$(FAST)" --hypothesis-profile quick --ignore tests/contract --ignore tests/e2e --ignore tests/ui
+properties: $(INSTALLED) # Properties with all examples, and how much of the pure layers the tests of those reach alone
+	@$(PYTEST) -m "$(FAST)" --cov tests/core tests/operator
+	@$(PYTEST) -m "hypothesis and $(FAST)" tests/services
 test: $(INSTALLED) ## Every test; installs what it needs and says what it does
 	@tests/run.sh
 bench: $(INSTALLED) ## What it costs, each time beside a baseline; the figures in tests/.artifacts/bench.json
@@ -64,4 +67,4 @@ $(INSTALLED): $(VENV)/bin/uv requirements.lock pyproject.toml $(MEMBERS:=/pyproj
 	@flock $(VENV)/.make.lock $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
 	@touch $@
 
-.PHONY: demo up down install check test bench format generate lock clean help
+.PHONY: demo up down install check properties test bench format generate lock clean help

@@ -6,8 +6,10 @@ cd "$(dirname "$0")/.."
 stage() { printf '\n== %s (%d s so far)\n' "$1" "$SECONDS"; }
 pytest() { .venv/bin/pytest -q "$@"; }
 
-stage "lint, types, import contracts, generated files, fast tests and how much of the pure layers they reach"
-PYTEST_ADDOPTS=--cov make --no-print-directory check EXAMPLES=default
+stage "lint, types, import contracts, generated files, fast tests"
+make --no-print-directory check
+stage "properties with all examples, and how much of the pure layers their own tests reach"
+make --no-print-directory properties
 stage "our programs as processes"
 pytest -n 2 --dist worksteal -m "process and not influxdb and not postgres and not s3"
 
