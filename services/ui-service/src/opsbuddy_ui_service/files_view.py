@@ -22,7 +22,7 @@ IMAGES = frozenset(
 )
 MOST_TEXT = 64 * 1024
 MOST_IMAGE = 10_000_000
-CHIPS = 8  # tags of a row
+CHIPS = 5  # tags of a row
 CONTROLS = {code: 0x2400 + code for code in range(0x20) if code not in (0x09, 0x0A)} | {0x7F: 0x2421}
 BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
