@@ -6,7 +6,7 @@ from contextvars import ContextVar, Token
 from typing import NamedTuple
 
 _TRACEPARENT = re.compile(r"^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
-_REQUEST_ID = re.compile(r"^[A-Za-z0-9._~:@/+=-]{1,128}$")
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9._~:@/+=-]{1,128}\Z")
 
 
 class Trace(NamedTuple):

@@ -89,7 +89,7 @@ def quantile(fraction: float, values: list[float]) -> float:
     place = fraction * (len(ordered) - 1)
     low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
     share = place - math.floor(place)
-    return low * (1 - share) + high * share if share else low
+    return min(max(low * (1 - share) + high * share, low), high) if share else low  # rounding may lead past an end
 
 
 def changes(values: list[float]) -> float:
