@@ -1,8 +1,11 @@
 import gc
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
+BUSY = [HealthCheck.too_slow]  # counts seconds, which says nothing about a strategy on a machine that others use too
+settings.register_profile("default", settings.get_profile("default"), suppress_health_check=BUSY)
+settings.load_profile("default")
 settings.register_profile("quick", max_examples=20)  # of make check; make test takes as many as is usual
 
 
