@@ -31,6 +31,7 @@ class Entry:
 RAIL = (
     Entry("home", "/", "Home", "h", "M3 11 12 4l9 7v9H3z"),
     Entry("files", "/files", "Files", "f", "M3 6h6l2 2.5h10V19H3z"),
+    Entry("utility", "/utility", "Utility", "u", "M3 6h10m4 0h4M3 12h4m4 0h10M3 18h12m4 0h2M13 4v4M7 10v4m8 2v4"),
     Entry("system", "/system", "System", "s", "M3 12h4l3-8 4 16 3-8h4"),
     Entry("analytics", "/analytics", "Analytics", "a", "M5 20V10m5 10V4m5 16v-7m5 7V8"),
 )

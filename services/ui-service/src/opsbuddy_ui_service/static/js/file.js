@@ -1,9 +1,10 @@
 // One file: its name, tags and metadata are saved on the version that was read; when someone else was first, that is said and nothing is overwritten.
 import { call, excuse } from "./calls.js";
-import { clock, tell } from "./clock.js";
+import { clock } from "./clock.js";
 import "./files.js";
 import { busy, notice } from "./hands.js";
 import { blame, check } from "./json.js";
+import { anew } from "./morph.js";
 
 const byId = (id) => document.getElementById(id);
 const panel = () => byId("file");
@@ -71,12 +72,7 @@ async function compare() {
 }
 // Show the file as it is now, whole: what was typed goes.
 async function begin() {
-  const answer = await fetch(panel().dataset.panel);
-  const template = document.createElement("template");
-  template.innerHTML = await answer.text();
-  tell(template.content);
-  panel().replaceWith(template.content);
-  htmx.process(panel());
+  await anew(panel());
   fold();
   document.getElementById("name").focus({ preventScroll: true });
 }

@@ -134,6 +134,21 @@ export function fault(text, kind) {
   }
 }
 
+// Return how a value that one types is kept: `{ kind, raw }`, JSON where it reads as JSON and a text otherwise; `wrong` in words where it begins as JSON and goes on as none.
+export function kept(text) {
+  const trimmed = text.trim();
+  try {
+    const value = new Reader(trimmed).document();
+    const kind = value instanceof Map ? "an object" : Array.isArray(value) ? "a list" : value === null ? "null" : { string: "a text", number: "a number", boolean: "true or false" }[typeof value];
+    return { kind, raw: trimmed };
+  } catch (error) {
+    if (!(error instanceof Wrong)) throw error;
+    if (!/^[[{"]/.test(trimmed)) return { kind: "a text", raw: JSON.stringify(text) };
+    const before = trimmed.slice(0, error.at).split("\n");
+    return { wrong: `Line ${before.length}, character ${[...before.at(-1)].length + 1}: ${error.message}. A text that begins like this has to stand in double quotes.` };
+  }
+}
+
 // Say of one field what is wrong with it; "" clears that.
 export function blame(field, words) {
   const place = document.getElementById(`${field.id}-wrong`);

@@ -14,3 +14,14 @@ export async function renew(panel) {
   const answer = await fetch(panel.dataset.panel);
   if (answer.ok) await morph(panel, await answer.text());
 }
+// Fetch a panel again and put it in as new: what was typed in it goes. Returns the new one.
+export async function anew(panel) {
+  const answer = await fetch(panel.dataset.panel);
+  const template = document.createElement("template");
+  template.innerHTML = await answer.text();
+  tell(template.content);
+  const fresh = template.content.firstElementChild;
+  panel.replaceWith(fresh);
+  htmx.process(fresh);
+  return fresh;
+}
