@@ -182,12 +182,25 @@ async def test_a_search_that_the_service_refuses_ends_the_tail_with_its_words(
 def test_what_comes_faster_than_it_is_taken_is_dropped_oldest_first_and_counted() -> None:
     held = Held()
     for number in range(tails.HELD + 42):
-        held.add(f"j-{number}", {"number": number})
+        held.add(f"j-{number}", f'{{"number": {number}}}')
     assert held.take() == Batch("", gap=True, missed=42)
     first = held.take()
     assert isinstance(first, Batch)
     assert [record["number"] for record in first.records] == list(range(42, 42 + tails.BATCH))
     assert first.id == f"j-{41 + tails.BATCH}"
+
+
+def test_what_waits_is_bounded_by_its_bytes_too() -> None:
+    held = Held()
+    for number in range(200):
+        held.add(f"j-{number}", '{"message": "' + "m" * 100_000 + '"}')
+    assert held.size <= tails.HELD_BYTES
+    gap = held.take()
+    assert isinstance(gap, Batch)
+    assert gap.missed == 200 - len(held.logs)
+    while held.take():
+        pass
+    assert held.size == 0
 
 
 async def test_the_stream_of_a_page_has_the_state_and_the_lines_and_what_a_log_says_stays_text(

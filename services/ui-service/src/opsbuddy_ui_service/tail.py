@@ -19,7 +19,7 @@ from opsbuddy_core.logs import get_logger
 from opsbuddy_ui_service.gateway import HttpGateway
 
 log = get_logger("tail")
-HELD = 2000
+HELD, HELD_BYTES = 5000, 8 * 1024 * 1024
 BATCH = 200
 PACE = 0.1  # seconds between two batches
 PATIENCE = 2.0  # without a connection for so long, the page says so; a cut that mends itself is nobody's business
@@ -49,20 +49,23 @@ class Condition:
 
 @dataclass(slots=True)
 class Held:
-    """What waits for a page: at most `HELD` logs, the newest."""
+    """What waits for a page: the newest logs, at most `HELD` and `HELD_BYTES`."""
 
     batches: deque[Batch | Condition] = field(default_factory=deque)
-    logs: deque[tuple[str, dict[str, Any]]] = field(default_factory=deque)
+    logs: deque[tuple[str, str]] = field(default_factory=deque)
+    size: int = 0
     missed: int = 0
     unknown: bool = False
     last: str = ""
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def add(self, place: str, record: dict[str, Any]) -> None:
-        if len(self.logs) >= HELD:
-            self.logs.popleft()
+    def add(self, place: str, log: str) -> None:
+        """Keep a log, as JSON."""
+        self.logs.append((place, log))
+        self.size += len(log)
+        while len(self.logs) > HELD or (self.size > HELD_BYTES and len(self.logs) > 1):
+            self.size -= len(self.logs.popleft()[1])
             self.missed += 1
-        self.logs.append((place, record))
         self.arrived.set()
 
     def skip(self, place: str, missed: int | None) -> None:
@@ -70,6 +73,7 @@ class Held:
         self.missed += len(self.logs) + (missed or 0)
         self.unknown = self.unknown or missed is None
         self.logs.clear()
+        self.size = 0
         self.last = place
         self.arrived.set()
 
@@ -94,8 +98,8 @@ class Held:
             return Batch(self.last, gap=True, missed=missed)
         if self.logs:
             taken = [self.logs.popleft() for _ in range(min(BATCH, len(self.logs)))]
-            self.last = taken[-1][0]
-            return Batch(self.last, tuple(record for _, record in taken))
+            self.last, self.size = taken[-1][0], self.size - sum(len(text) for _, text in taken)
+            return Batch(self.last, tuple(orjson.loads(text) for _, text in taken))
         self.arrived.clear()
         return None
 
@@ -169,7 +173,7 @@ class Tail:
     def _take(self, event: Mapping[str, str]) -> None:
         place, kind = event.get("id", ""), event.get("event", "")
         if kind == "log":
-            self._held.add(place, orjson.loads(event["data"]))
+            self._held.add(place, event["data"])
         elif kind == "gap":
             self._held.skip(place, orjson.loads(event["data"])["missed"])
         elif place:

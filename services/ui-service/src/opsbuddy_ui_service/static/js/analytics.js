@@ -14,7 +14,7 @@ entry();
 tail();
 
 for (const button of document.querySelectorAll("[data-link]")) button.dataset.copy = new URL(button.dataset.link, location).href;
-document.addEventListener("htmx:after:swap", () => lines());
+document.addEventListener("htmx:after:swap", ({ target }) => { if (target.id === "lines") lines(); });
 document.addEventListener("brush", (event) => {
   event.preventDefault();
   const address = new URL("/analytics", location), kept = new URLSearchParams(location.search);

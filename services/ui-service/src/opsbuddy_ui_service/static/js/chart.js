@@ -54,6 +54,7 @@ function piled(series) {
 class Chart extends HTMLElement {
   #data = { times: [], series: [] };
   #given = false;
+  #look = "";
   #plot = null;
   #stop = new AbortController();
   #seen = [];
@@ -85,9 +86,7 @@ class Chart extends HTMLElement {
 
   show(times, series) {
     this.#given = true;
-    const alike = this.#plot && series.length === this.#data.series.length && series.every(({ name, tone }, at) => name === this.#data.series[at].name && tone === this.#data.series[at].tone);
-    this.#data = torn({ times, series }, Number(this.getAttribute("step")));
-    if (alike) { this.#plot.setData(this.#drawn()); this.#say(); } else this.#draw();
+    this.#adopt({ times, series });
     this.#write();
   }
 
@@ -102,8 +101,15 @@ class Chart extends HTMLElement {
   #take() {
     const table = this.#table();
     if (!table?.tHead) return;
-    this.#data = torn(read(table), Number(this.getAttribute("step")));
-    this.#draw();
+    this.#adopt(read(table));
+  }
+  // The same series again only move: what a hand is at stays.
+  #adopt(data) {
+    const before = this.#data.series, look = ["kind", "unit", "stacked", "zero", "brush"].map((name) => this.getAttribute(name)).join();
+    const alike = this.#plot && look === this.#look && data.series.length === before.length && data.series.every(({ name, tone }, at) => name === before[at].name && tone === before[at].tone);
+    this.#look = look;
+    this.#data = torn(data, Number(this.getAttribute("step")));
+    if (alike) { this.#plot.setData(this.#drawn()); this.#say(); } else this.#draw();
   }
   #drawn() {
     const { times, series } = this.#data;

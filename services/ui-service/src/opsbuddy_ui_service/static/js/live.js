@@ -58,6 +58,7 @@ function tick() {
   const age = Date.now() - heard;
   const old = age > staleAfter;
   document.documentElement.classList.toggle("is-old", old);
+  if (body.dataset.heard !== live().dataset.heard) body.dataset.heard = live().dataset.heard;
   const since = new Date(told);
   const said = old ? ago(since) : "";
   say(byId("age"), said);

@@ -4,16 +4,18 @@ import { say } from "./clock.js";
 import { rows } from "./lines.js";
 import { on, want } from "./live.js";
 
-const SHOWN = 4000, WAITING = 1000; // rows in the list, and rows that wait: together what a browser holds with ease
+const MOST = 5000, SHOWN = 1000; // rows in all, and rows in the list: the others wait
+const BLOCK = 100; // rows of one list: a list that is out of sight costs nothing, whatever comes
 const BUDGET = 8; // ms of a frame
 const byId = (id) => document.getElementById(id);
 const section = byId("logs");
-let list, box, question, filtered;
+let list, box, rowsShown = 0, question, filtered;
 let waiting = [], known = new Set();
 let paused = false, away = false, filling = false, asked = false;
 let touched = -Infinity; // when a hand was last at the list: what scrolls without one is not meant
 
 const isGap = (row) => row.classList.contains("gap");
+const all = () => [...list.querySelectorAll("li")];
 const held = () => paused || away || filling;
 
 function gap(missed) {
@@ -30,7 +32,7 @@ const fresh = (found) => found.filter((row) => !known.has(row.dataset.key) && kn
 function take(found) {
   waiting.push(...found);
   let missed = 0, unknown = false;
-  while (waiting.length > WAITING) {
+  while (waiting.length > MOST - rowsShown) {
     const row = waiting.shift();
     known.delete(row.dataset.key);
     if (isGap(row) && row.dataset.missed === "") unknown = true;
@@ -47,14 +49,20 @@ function ask() {
   asked = true;
   requestAnimationFrame(show);
 }
+function add(row) {
+  let block = list.lastElementChild;
+  if (!block || block.childElementCount >= BLOCK) block = list.appendChild(document.createElement("ol"));
+  block.append(row);
+  rowsShown += 1;
+}
 function show() {
   asked = false;
   if (held()) { ask(); return; }
-  const begun = performance.now(), part = document.createDocumentFragment();
-  while (waiting.length && performance.now() - begun < BUDGET && part.childElementCount < 60) part.append(waiting.shift());
-  list.append(part);
-  while (list.childElementCount > SHOWN) {
-    known.delete(list.firstElementChild.dataset.key);
+  const begun = performance.now();
+  for (let count = 0; waiting.length && count < 60 && performance.now() - begun < BUDGET; count += 1) add(waiting.shift());
+  while (rowsShown > SHOWN) {
+    for (const row of list.firstElementChild.children) known.delete(row.dataset.key);
+    rowsShown -= list.firstElementChild.childElementCount;
     list.firstElementChild.remove();
   }
   box.scrollTop = box.scrollHeight;
@@ -63,13 +71,15 @@ function show() {
 
 const between = (start, end) => `/panels/analytics/rows?${new URLSearchParams({ ...question, start, end })}`;
 async function load(row, button) {
-  const lines = [...list.children], at = lines.indexOf(row);
+  const lines = all(), at = lines.indexOf(row);
   const before = lines.slice(0, at).findLast((each) => !isGap(each)), after = lines.slice(at + 1).find((each) => !isGap(each));
   button.setAttribute("aria-busy", "true");
   try {
     const found = rows(await call("GET", between(before?.dataset.at ?? section.dataset.until, after?.dataset.at ?? "now")));
     const missing = fresh(found);
-    row.replaceWith(...missing, ...(found.length >= 1000 ? [gap(null)] : []));
+    const put = [...missing, ...(found.length >= 1000 ? [gap(null)] : [])];
+    row.replaceWith(...put);
+    rowsShown += put.length - 1;
     if (!missing.length) say(byId("tail-words"), "No line of this search was missing there.");
   } catch (error) {
     button.removeAttribute("aria-busy");
@@ -80,7 +90,7 @@ async function load(row, button) {
 async function fill() {
   filling = true;
   try {
-    const last = [...list.children].findLast((row) => !isGap(row));
+    const last = all().findLast((row) => !isGap(row));
     const found = fresh(rows(await call("GET", between(last?.dataset.at ?? section.dataset.until, "now"))));
     waiting.unshift(...found);
   } catch { waiting.unshift(gap(null)); }
@@ -121,8 +131,10 @@ export function begin() {
   if (!list) return;
   question = JSON.parse(section.dataset.question);
   filtered = Object.keys(question).length > 0;
-  known = new Set([...list.children].map((row) => row.dataset.key));
+  known = new Set(all().map((row) => row.dataset.key));
+  rowsShown = known.size;
   box.scrollTop = box.scrollHeight;
+  section.querySelector(".listed").scrollIntoView({ block: "nearest" });
   for (const name of ["wheel", "touchmove", "keydown", "pointerdown"]) box.addEventListener(name, () => { touched = performance.now(); }, { passive: true });
   box.addEventListener("scroll", () => {
     const low = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
