@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 MEMBERS := core operator services/gateway services/file-service services/utility-service services/analytics-service services/timeseries-service services/ui-service
 INSTALLED := $(VENV)/.installed
-FAST := not contract and not influxdb and not postgres and not s3 and not browser and not e2e and not demo and not charts and not docker and not process
+FAST := not contract and not influxdb and not postgres and not s3 and not browser and not e2e and not demo and not charts and not docker and not compose and not process
 
 # Folders of fast tests in memory where the machine has a file system there: databases wait for the disk with each commit.
 MEMORY := $(if $(wildcard /dev/shm/.),PYTEST_DEBUG_TEMPROOT=/dev/shm)
@@ -42,7 +42,7 @@ bench-%: $(INSTALLED) # One of them: make bench-gateway
 	@$(BIN)/python -m tests.bench --only $* $(BENCH_ARGUMENTS)
 format: $(INSTALLED) ## Format and mend what can be mended
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix .
-generate: $(INSTALLED) ## Write the generated files anew: CRD, chart schema and tables, install.yaml
+generate: $(INSTALLED) ## Write the generated files anew: CRD, chart schema and tables, install.yaml, routes of compose
 	@$(BIN)/python -m tests.generated write
 lock: $(VENV)/bin/uv ## Resolve dependencies anew into requirements.lock
 	@flock $(VENV)/.make.lock $(BIN)/uv lock --quiet

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from demo import platform
 from opsbuddy_operator import crd
 from tests.charts import helm, install_manifest, schema, values
 
@@ -18,6 +19,7 @@ FILES: Files = {
     "charts/opsbuddy-operator/files/opsbuddyservices.opsbuddy.dev.yaml": crd.text,
     "charts/opsbuddy/crds/opsbuddyservices.opsbuddy.dev.yaml": crd.text,
     **{f"charts/{chart}/values.schema.json": partial(schema.text, chart) for chart in values.NAMES},
+    "manifests/compose/routes.json": lambda: platform.routes(platform.load(ROOT / "manifests" / "samples")).text(),
     **{f"charts/{chart}/README.md": partial(values.readme, chart) for chart in values.NAMES},
 }
 """Path in the repository to the function that returns its text. Order matters where one reads another: earlier entries are written first."""
