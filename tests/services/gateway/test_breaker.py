@@ -143,3 +143,12 @@ def test_the_time_that_it_stays_open_is_jittered_anew_each_time(clock):
     breaker.admit().failed()
     clock.now += 60
     assert breaker.state is State.HALF_OPEN
+
+
+def test_it_tells_since_when_it_is_open_and_when_it_tries_again(breaker, clock):
+    assert breaker.as_dict() == {"failures": 5, "open_seconds": None, "retry_after_seconds": None}
+    open_it(breaker)
+    clock.now += 20
+    assert breaker.as_dict() == {"failures": 5, "open_seconds": 20.0, "retry_after_seconds": 40.0}
+    clock.now += 50
+    assert breaker.as_dict()["retry_after_seconds"] == 0.0

@@ -127,3 +127,26 @@ async def test_a_service_can_be_checked_at_once(tmp_path, upstream: Upstream):
             assert await gateway.service(name) == body
         async with http.post("/status/nothing/check") as answer:
             assert (answer.status, answer.content_type) == (404, "application/problem+json")
+
+
+async def test_the_table_in_force_is_shown_with_its_hash_and_what_holds_for_each_route(tmp_path, upstream: Upstream):
+    async with (
+        running(tmp_path, {"file-service": [upstream.address]}, route()) as gateway,
+        session(gateway) as http,
+    ):
+        async with http.get("/status/routes") as answer:
+            shown = await answer.json()
+        async with http.get("/status") as answer:
+            status = await answer.json()
+    assert shown["sha256"] == status["routes"]["sha256"]
+    [only] = shown["routes"]
+    assert only["prefix"] == route()["prefix"]
+    assert only["timeoutSeconds"] > 0
+    assert [backend["service"] for backend in only["backends"]] == ["file-service"]
+
+
+async def test_status_says_after_how_many_failures_a_breaker_opens(tmp_path, upstream: Upstream):
+    async with running(tmp_path, {"file-service": [upstream.address]}, route()) as gateway:
+        breaker = (await gateway.service())["circuit_breaker"]
+    assert breaker["failures"] > 0
+    assert (breaker["open_seconds"], breaker["retry_after_seconds"]) == (None, None)

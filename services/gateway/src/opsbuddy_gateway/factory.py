@@ -121,7 +121,7 @@ def _control(
         }
 
     limited = settings.model_copy(update={"max_body_bytes": CONTROL_BODY_BYTES})
-    control = create_app(limited, health, [checking(checks)], lifespan=background.lifespan, status=status)
+    control = create_app(limited, health, [checking(checks, known.table)], lifespan=background.lifespan, status=status)
     name_prefixes(control, known.table)
     return control
 

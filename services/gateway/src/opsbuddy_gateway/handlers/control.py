@@ -12,8 +12,8 @@ from opsbuddy_gateway.service.checks import Checks
 from opsbuddy_gateway.service.table import Table
 
 
-def checking(checks: Checks) -> APIRouter:
-    """Return the route that checks a service at once."""
+def checking(checks: Checks, table: Table) -> APIRouter:
+    """Return the routes that check a service at once, and show the table in force."""
     routes = APIRouter(tags=["operations"])
 
     @routes.post("/status/{service}/check", summary="Ask for the health of one service now")
@@ -22,6 +22,10 @@ def checking(checks: Checks) -> APIRouter:
         if found is None:
             raise NotFoundError(f"No service {service} is routed or checked here; /status lists those that are.")
         return found
+
+    @routes.get("/status/routes", summary="The routing table in force")
+    async def read_routes() -> dict[str, Any]:
+        return table.routes()
 
     return routes
 

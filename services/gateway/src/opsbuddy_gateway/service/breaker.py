@@ -45,6 +45,15 @@ class Breaker:
         """Seconds until a request has a chance again."""
         return max(0.0, self._opened + self._seconds - self._clock()) if self._state is State.OPEN else 1.0
 
+    def as_dict(self) -> dict[str, float | int | None]:
+        """Return what `/status` shows besides the state: after how many failures it opens, since how many seconds it is open, when it tries again."""
+        shut = self._state is not State.CLOSED
+        return {
+            "failures": self.failures,
+            "open_seconds": round(self._clock() - self._opened, 1) if shut else None,
+            "retry_after_seconds": round(self.retry_after, 1) if self._state is State.OPEN else None,
+        }
+
     def hasten(self) -> None:
         """Let the next request try at once: there is news of the service, a new process of it or a passed health check."""
         if self._state is State.OPEN:

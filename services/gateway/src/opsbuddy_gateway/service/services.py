@@ -70,6 +70,7 @@ class Service:
             **self.condition.as_dict(),
             "endpoints": [{"address": str(e.address), "state": endpoints.state(e)} for e in endpoints.all],
             "breaker": self.breaker.state.value,
+            "circuit_breaker": self.breaker.as_dict(),
             **self.window.figures(),
         }
 

@@ -64,6 +64,11 @@ class Table:
             "error": self.error,
         }
 
+    def routes(self) -> dict[str, Any]:
+        """Return the table in force, each route with all that holds for it."""
+        table = self.current.table.model_dump(mode="json", by_alias=True, exclude_none=True) if self.current else {}
+        return {**self.as_dict(), "routes": table.get("routes", [])}
+
 
 def _words(error: ValueError) -> str:
     if not isinstance(error, ValidationError):
