@@ -1,5 +1,6 @@
 """A gateway on loopback that says what a test tells it to, over real HTTP: for everything that stands in front of the gateway."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -84,6 +85,7 @@ class FakeGateway:
     healthy: bool = True
     answers: dict[tuple[str, str], tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
+    held: dict[str, asyncio.Event] = field(default_factory=dict)  # answers to these paths wait until the event is set
     port: int = 0
     _runner: web.AppRunner | None = None
 
@@ -140,5 +142,7 @@ class FakeGateway:
     async def _pass(self, request: web.Request) -> web.Response:
         path = request.rel_url.raw_path_qs
         self.received.append(Received(request.method, path, dict(request.headers), await request.read()))
+        if request.path in self.held:
+            await self.held[request.path].wait()
         status, headers, body = self.answers.get((request.method, request.path), (404, {}, b"{}"))
         return web.Response(status=status, headers=headers, body=body)
