@@ -19,6 +19,8 @@ FLUSH_LIMIT = 3.0
 
 SHIPPED = Counter("opsbuddy_logs_shipped_total", "Log records that the analytics service took over")
 DROPPED = Counter("opsbuddy_logs_dropped_total", "Log records that never reached the analytics service", ["reason"])
+for _reason in ("queue_full", "refused", "shutdown"):
+    DROPPED.labels(_reason)  # there from the start, at 0: of a counter that begins at 1 Prometheus sees no growth
 
 
 class LogShipper:

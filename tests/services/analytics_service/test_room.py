@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from opsbuddy_analytics_service.factory import build
 from opsbuddy_analytics_service.models import NewLog, Selection
 from opsbuddy_analytics_service.service.intake import judge
 from opsbuddy_analytics_service.service.names import ServiceNames
+from opsbuddy_analytics_service.service.retention import Retention
 from opsbuddy_analytics_service.storage.embedded import MIGRATIONS, PRUNED_AT_ONCE, SqliteJournal
 from opsbuddy_core import timestamps
 from opsbuddy_core.errors import UnavailableError
@@ -130,3 +132,18 @@ async def test_a_name_whose_logs_are_gone_makes_room(tmp_path: Path) -> None:
     await names.refresh()
     assert names.refused([second]) == frozenset()
     await store.stop()
+
+
+async def test_how_near_the_journal_is_to_its_limit_is_in_the_metrics(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "logs.sqlite3", MIGRATIONS)
+    await store.start()
+    journal = SqliteJournal(store, most_bytes=2**24)
+    await journal.begin(archived=True)
+    await journal.append(logs("waiting", 7))
+    archived = settings(tmp_path, influxdb_host="influxdb")
+    await Retention(journal, archived, ServiceNames(journal, 10)).once()
+    sizes = await journal.sizes()
+    await store.stop()
+    shown = [REGISTRY.get_sample_value(f"opsbuddy_analytics_journal_{name}") for name in ("bytes", "limit_bytes")]
+    assert shown == [sizes["bytes"], 2**24]
+    assert REGISTRY.get_sample_value("opsbuddy_analytics_journal_waiting") == 7

@@ -11,6 +11,8 @@ def build(identity: Identity, monitor: ServiceMonitor, protocol: str) -> Object:
     metadata: dict[str, Any] = identity.metadata()
     metadata["labels"] = {**(monitor.labels or {}), **metadata["labels"]}
     endpoint: dict[str, Any] = {"port": PORT_NAME, "path": monitor.path, "interval": monitor.interval}
+    # A target's label service would take the place of the gateway's own, which says what service a figure is of. The job says it of the target.
+    endpoint["relabelings"] = [{"action": "labeldrop", "regex": "service"}]
     if protocol == "HTTPS":  # pods are asked by their addresses, which are in no certificate
         endpoint |= {"scheme": "https", "tlsConfig": {"insecureSkipVerify": True}}
     return {

@@ -1,5 +1,6 @@
 """Lets old logs go, little by little, so that writing never waits long for it."""
 
+from opsbuddy_analytics_service.service.metrics import JOURNAL_BYTES, JOURNAL_LIMIT, JOURNAL_WAITING
 from opsbuddy_analytics_service.service.names import ServiceNames
 from opsbuddy_analytics_service.settings import AnalyticsSettings
 from opsbuddy_analytics_service.storage.embedded import PRUNED_AT_ONCE, SqliteJournal
@@ -33,3 +34,7 @@ class Retention:
             pass
         await self._journal.forget(now - self._events)
         await self._names.refresh()
+        sizes = await self._journal.sizes()
+        JOURNAL_LIMIT.set(self._journal.most_bytes)
+        JOURNAL_BYTES.set(sizes["bytes"])
+        JOURNAL_WAITING.set(sizes["waiting"])

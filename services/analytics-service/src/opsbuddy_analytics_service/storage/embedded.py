@@ -29,7 +29,7 @@ class SqliteJournal:
     """The journal in `store`. `most_bytes` 0: as large as it gets."""
 
     def __init__(self, store: SqliteStore, most_bytes: int = 0) -> None:
-        self._store, self._most_bytes = store, most_bytes
+        self._store, self.most_bytes = store, most_bytes
         self._appender = appending.Appender()
         self._room = lookup.Room(most_bytes)
         self._gathering = Gathering(self.append, _weight)
@@ -182,7 +182,7 @@ class SqliteJournal:
 
         With an archive those alone that it has; answers for their time come from it then.
         """
-        most = self._most_bytes * 9 // 10
+        most = self.most_bytes * 9 // 10
 
         def work(connection: sqlite3.Connection) -> int:
             if not most or lookup.used_bytes(connection) <= most:

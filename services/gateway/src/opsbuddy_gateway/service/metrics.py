@@ -73,6 +73,8 @@ BREAKER = Gauge("opsbuddy_gateway_breaker_state", "0 closed, 1 half open, 2 open
 ENDPOINTS = Gauge("opsbuddy_gateway_endpoints", "Endpoints that get requests", ["service"])
 UPSTREAM_CONNECTIONS = Gauge("opsbuddy_gateway_upstream_connections", "Connections to endpoints", ["state"])
 RELOADS = Counter("opsbuddy_gateway_table_reloads_total", "Routing tables that were taken over or refused", ["result"])
+for _result in ("taken_over", "refused"):
+    RELOADS.labels(_result)  # there from the start, at 0: of a counter that begins at 1 Prometheus sees no growth
 STATES = {State.CLOSED: 0, State.HALF_OPEN: 1, State.OPEN: 2}
 
 
