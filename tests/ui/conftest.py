@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright, expect
 
 from tests.support.demo import demo
 from tests.support.fake_gateway import SERVICES, FakeGateway, service
@@ -31,6 +31,8 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 FIRST_OFFSET = 23_000  # of the ports of the demo: below the range from which the kernel gives ports away
+PATIENCE = 30_000  # ms for a page on a busy machine; what has to be quick says so itself
+expect.set_options(timeout=PATIENCE / 2)
 SIZES = {1440: 900, 768: 1024, 390: 844, 320: 640}
 
 
@@ -165,7 +167,7 @@ async def opened(browser: Browser, url: str, width: int = 1440, **context: Any) 
     options: dict[str, Any] = {"timezone_id": "Europe/Berlin", "locale": "en-GB", "color_scheme": "light"} | context
     profile = await browser.new_context(viewport={"width": width, "height": SIZES[width]}, **options)
     page = await profile.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE)
     watched = Watched(page)
     watched.watch()
     try:

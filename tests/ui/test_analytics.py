@@ -13,8 +13,10 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, Locator, Page, Route, expect
 
+from tests.support.analytics_answers import answer, die
+from tests.support.fake_gateway import FakeGateway, down, service
 from tests.support.wait import eventually
-from tests.ui.conftest import opened
+from tests.ui.conftest import Ui, opened
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 WAIT = 15_000  # ms: the machine may be busy
@@ -379,6 +381,50 @@ async def test_what_logs_say_is_text_whatever_it_looks_like(browser: Browser, pl
         assert watched.complaints == []
 
 
+# --- with a gateway that the test controls
+
+
+async def test_a_service_that_is_killed_shows_on_the_open_page_and_heals(
+    browser: Browser, ui: Ui, gateway: FakeGateway
+) -> None:
+    answer(gateway)
+    async with opened(browser, f"{ui.url}/analytics") as watched:
+        page = watched.page
+        await expect(page.locator("#truth")).to_have_text("All six services are healthy.")
+        await expect(page.locator("#day .totals")).to_be_visible()
+        field = page.get_by_role("search").locator("[name=text]")
+        await field.fill("half a wo")
+        die(gateway)
+        gateway.put(down("analytics-service"))
+        await expect(page.locator("#truth")).to_contain_text("analytics-service is down", timeout=3000)
+        for panel in ("#day", "#figures"):
+            await expect(page.locator(panel)).to_contain_text("analytics-service does not answer here", timeout=3000)
+        await expect(page.locator(".says").first).to_be_visible()  # what was found stays
+        await expect(page.locator("#entry-form")).to_be_visible()
+        answer(gateway)
+        gateway.put(service("analytics-service"))
+        await expect(page.locator("#day .totals")).to_be_visible(timeout=WAIT)
+        await expect(page.locator("#figures table")).to_be_visible(timeout=WAIT)
+        await expect(field).to_have_value("half a wo")
+        await expect(field).to_be_focused()
+
+
+async def test_home_leads_to_the_logs_of_the_moment_when_a_trouble_began(
+    browser: Browser, ui: Ui, gateway: FakeGateway
+) -> None:
+    answer(gateway)
+    gateway.put(down("file-service", since="2026-01-01T02:04:00Z"))
+    async with opened(browser, ui.url) as watched:
+        page = watched.page
+        await page.get_by_role("link", name="Logs of file-service at that time").click()
+        await expect(page.locator(".says").first).to_be_visible()
+        assert parameters(page) == {
+            "service": "file-service",
+            "start": "2026-01-01T01:49:00.000Z",
+            "end": "2026-01-01T02:34:00.000Z",
+        }
+
+
 # --- the live tail
 
 
@@ -494,9 +540,9 @@ async def test_a_reader_with_an_id_that_never_was_gets_one_gap_and_then_what_is_
     url = f"{platform['ui-service']}/events?page=analytics&tail=1&service=ui-never"
     async with (
         httpx2.AsyncClient(timeout=20) as http,
-        http.stream("GET", url, headers={"Last-Event-ID": "0-99"}) as answer,
+        http.stream("GET", url, headers={"Last-Event-ID": "0-99"}) as stream,
     ):
-        async for line in answer.aiter_lines():
+        async for line in stream.aiter_lines():
             if line.startswith("event: ") and "state" not in line:
                 events.append(line.removeprefix("event: "))
             if line == "event: gap":

@@ -1,59 +1,13 @@
 import asyncio
 import json
 import re
-from typing import Any
 
 import httpx2
 import pytest
 
 from opsbuddy_ui_service.settings import UiSettings
+from tests.support.analytics_answers import ANSWERS, AT, LOGS, answer, die, refuse
 from tests.support.fake_gateway import FakeGateway
-
-LOGS = "/api/analytics/logs"
-LEVELS = {"DEBUG": 0, "INFO": 3, "WARNING": 2, "ERROR": 1, "CRITICAL": 0}
-COVERAGE = {"start": None, "end": "", "stores": ["journal"], "complete": True, "note": "All of this range is here."}
-AT = "2026-11-26T02:04:07.118Z"
-RECORD = {
-    "timestamp": AT,
-    "level": "ERROR",
-    "logger": "start",
-    "message": "Startup failed: <script>alert(1)</script>",
-    "service": "file-service",
-    "operation": None,
-    "data": {"</script>": '"quoted"'},
-    "request_id": None,
-    "trace_id": None,
-    "event_id": "7",
-}
-FIGURES = {
-    "service": "file-service",
-    "total": 6,
-    "errors": 1,
-    "error_rate": 0.166667,
-    "per_minute": 0.1,
-    "levels": LEVELS,
-}
-HOUR = {"start": AT, "total": 6, "errors": 1, "error_rate": 0.166667}
-WINDOW = {"start": AT, "end": AT, "total": 6, "errors": 1, "error_rate": 0.166667, "services": [FIGURES]}
-ANSWERS: dict[tuple[str, str], Any] = {
-    ("POST", f"{LOGS}/query"): {"logs": [RECORD], "count": 1, "next_cursor": "next", "coverage": COVERAGE},
-    ("POST", f"{LOGS}/context"): {"before": [], "log": RECORD, "after": [], "coverage": COVERAGE},
-    ("POST", f"{LOGS}/histogram"): {
-        "start": AT,
-        "end": AT,
-        "width_seconds": 60,
-        "total": 6,
-        "buckets": [{"start": AT, "total": 6, "levels": LEVELS}],
-        "coverage": COVERAGE,
-    },
-    ("POST", f"{LOGS}/facets"): {
-        "facets": {"level": [{"value": level, "count": count} for level, count in LEVELS.items() if count]}
-    },
-    ("GET", "/api/analytics/stats"): WINDOW
-    | {"by_level": LEVELS, "by_service": {"file-service": 6, "<b>odd</b>": 1}, "hourly": [HOUR] * 24},
-    ("GET", "/api/analytics/metrics"): WINDOW
-    | {"window_minutes": 60, "per_minute": 0.1, "ingestion": {"stored": 6, "duplicates": 0, "rejected": 0}},
-}
 
 
 @pytest.fixture
@@ -65,12 +19,7 @@ def settings(gateway: FakeGateway) -> UiSettings:
 
 @pytest.fixture(autouse=True)
 def answering(gateway: FakeGateway) -> None:
-    for place, answer in ANSWERS.items():
-        gateway.answers[place] = (200, {"content-type": "application/json"}, json.dumps(answer).encode())
-
-
-def refuse(gateway: FakeGateway, place: tuple[str, str], status: int, **problem: Any) -> None:
-    gateway.answers[place] = (status, {"content-type": "application/problem+json"}, json.dumps(problem).encode())
+    answer(gateway)
 
 
 def panel(page: str, name: str) -> str:
@@ -127,16 +76,14 @@ async def test_the_same_range_is_asked_for_everywhere_and_the_next_page_keeps_it
 async def test_a_dead_service_takes_down_its_panels_alone_and_they_heal(
     http: httpx2.AsyncClient, gateway: FakeGateway
 ) -> None:
-    for place in ANSWERS:
-        refuse(gateway, place, 503, detail="No endpoint of analytics-service is ready.")
-    answer = await http.get("/analytics")
-    assert answer.status_code == 200
+    die(gateway)
+    page = await http.get("/analytics")
+    assert page.status_code == 200
     for name in ("lines", "counts", "facets", "day", "figures"):
-        assert "analytics-service does not answer here" in panel(answer.text, name)
-    assert 'id="entry-form"' in answer.text
-    for place, body in ANSWERS.items():
-        gateway.answers[place] = (200, {}, json.dumps(body).encode())
-    for address in set(re.findall(r'hx-get="(/panels/[^"]+)" hx-trigger="every 3s"', answer.text)):
+        assert "analytics-service does not answer here" in panel(page.text, name)
+    assert 'id="entry-form"' in page.text
+    answer(gateway)
+    for address in set(re.findall(r'hx-get="(/panels/[^"]+)" hx-trigger="every 3s"', page.text)):
         healed = await http.get(address.replace("&amp;", "&"))
         assert healed.status_code == 200
         assert "does not answer" not in healed.text
