@@ -44,12 +44,16 @@ format: $(INSTALLED) ## Format and mend what can be mended
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix .
 generate: $(INSTALLED) ## Write the generated files anew: CRD, chart schema and tables, install.yaml, routes of compose
 	@$(BIN)/python -m tests.generated write
+docs: $(INSTALLED) ## The site of docs/ in site/; a dead link or another warning ends it
+	@NO_COLOR=1 $(BIN)/zensical build --strict --clean
+audit: $(INSTALLED) ## Known vulnerabilities of what is locked, and a bill of materials in tests/.artifacts/sbom.json
+	@$(BIN)/python -m tests.audit
 lock: $(VENV)/bin/uv ## Resolve dependencies anew into requirements.lock
 	@flock $(VENV)/.make.lock $(BIN)/uv lock --quiet
 	@flock $(VENV)/.make.lock $(BIN)/uv export --quiet --all-packages --no-emit-workspace --no-annotate --no-header --frozen --output-file requirements.lock
 	@$(MAKE) --no-print-directory install
 clean: ## Remove the virtual environment, caches and the demo's data
-	@rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis tests/.artifacts
+	@rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis tests/.artifacts site .cache
 
 ##@ Help
 help: ## This list
@@ -67,4 +71,4 @@ $(INSTALLED): $(VENV)/bin/uv requirements.lock pyproject.toml $(MEMBERS:=/pyproj
 	@flock $(VENV)/.make.lock $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
 	@touch $@
 
-.PHONY: demo up down install check properties test bench format generate lock clean help
+.PHONY: demo up down install check properties test bench format generate docs audit lock clean help

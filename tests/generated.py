@@ -9,6 +9,7 @@ from pathlib import Path
 from demo import platform
 from opsbuddy_operator import crd
 from tests.charts import helm, install_manifest, schema, values
+from tests.documents import reference
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,6 +22,8 @@ FILES: Files = {
     **{f"charts/{chart}/values.schema.json": partial(schema.text, chart) for chart in values.NAMES},
     "manifests/compose/routes.json": lambda: platform.routes(platform.load(ROOT / "manifests" / "samples")).text(),
     **{f"charts/{chart}/README.md": partial(values.readme, chart) for chart in values.NAMES},
+    "docs/reference/resource.md": reference.resource,
+    "docs/reference/settings.md": reference.settings,
 }
 """Path in the repository to the function that returns its text. Order matters where one reads another: earlier entries are written first."""
 
