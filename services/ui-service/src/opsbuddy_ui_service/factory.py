@@ -9,7 +9,16 @@ from opsbuddy_core.health import Health
 from opsbuddy_core.web.app import create_app
 from opsbuddy_ui_service.assets import Assets
 from opsbuddy_ui_service.gateway import HttpGateway
-from opsbuddy_ui_service.handlers import analytics_page, api, files_page, pages, services, utility_page
+from opsbuddy_ui_service.handlers import (
+    analytics_page,
+    api,
+    files_page,
+    pages,
+    services,
+    system_page,
+    timeseries_page,
+    utility_page,
+)
 from opsbuddy_ui_service.handlers import assets as asset_routes
 from opsbuddy_ui_service.handlers.streams import Streams
 from opsbuddy_ui_service.monitor import Monitor
@@ -37,8 +46,10 @@ def build(settings: UiSettings) -> tuple[FastAPI, Health]:
     routers = [
         pages.router(monitor, rendering, streams, gateway),
         files_page.router(monitor, rendering, gateway),
+        system_page.router(monitor, rendering, gateway),
         utility_page.router(monitor, rendering, gateway),
         analytics_page.router(monitor, rendering, gateway),
+        timeseries_page.router(monitor, rendering, gateway),
         asset_routes.router(files),
         services.router(monitor, gateway, health),
         api.router(gateway),

@@ -34,6 +34,7 @@ RAIL = (
     Entry("utility", "/utility", "Utility", "u", "M3 6h10m4 0h4M3 12h4m4 0h10M3 18h12m4 0h2M13 4v4M7 10v4m8 2v4"),
     Entry("system", "/system", "System", "s", "M3 12h4l3-8 4 16 3-8h4"),
     Entry("analytics", "/analytics", "Analytics", "a", "M5 20V10m5 10V4m5 16v-7m5 7V8"),
+    Entry("timeseries", "/timeseries", "Time series", "t", "M4 4v16h16M7 15l4-5 3 3 5-7"),
 )
 PAGES = frozenset(entry.name for entry in RAIL)
 LIVE = {"home": "_home.html", "system": "_system.html"}  # the part that changes with the state; the others have a strip

@@ -1,0 +1,133 @@
+"""The page of the time series: a metric over a range, as a chart, in figures, and as the query that asks for it."""
+
+import asyncio
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+
+from opsbuddy_core import timestamps
+from opsbuddy_ui_service import series_search, series_view
+from opsbuddy_ui_service.gateway import HttpGateway, RefusedError
+from opsbuddy_ui_service.handlers.html import html
+from opsbuddy_ui_service.handlers.relay import credentials
+from opsbuddy_ui_service.monitor import Monitor
+from opsbuddy_ui_service.panels import Trouble, attempt
+from opsbuddy_ui_service.rendering import Rendering
+from opsbuddy_ui_service.series_search import Search
+from opsbuddy_ui_service.series_view import Metric, Metrics, Shown
+
+SERVICE = "timeseries-service"
+MOST_SERIES = 5000  # that are looked at for what can be picked
+
+
+def router(monitor: Monitor, rendering: Rendering, gateway: HttpGateway) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(include_in_schema=False)
+    look = Look(gateway)
+
+    @routes.get("/timeseries")
+    async def read_page(request: Request) -> Response:
+        view = monitor.view()
+        shown = await look.page(request)
+        return html(request, rendering.page("timeseries", view, choices=series_search, **shown))
+
+    @routes.get("/panels/timeseries")
+    async def read_panel(request: Request) -> Response:
+        search = _search(request)
+        search, found = await look.shown(search, request)
+        return html(request, rendering.fragment("_series.html", view=monitor.view(), **_parts(search, found)))
+
+    @routes.get("/panels/timeseries/metrics")
+    async def read_metrics(request: Request) -> Response:
+        search = _search(request)
+        found = await look.metrics(request)
+        shown = _picked(found, request)
+        return html(request, rendering.fragment("_series_metrics.html", search=search, **shown))
+
+    return routes
+
+
+class Look:
+    """Asks the timeseries service for what the page shows."""
+
+    def __init__(self, gateway: HttpGateway) -> None:
+        self._gateway = gateway
+
+    async def page(self, request: Request) -> dict[str, Any]:
+        """Return what can be picked, and what the picked metric did."""
+        search = _search(request)
+        (search, found), metrics = await asyncio.gather(self.shown(search, request), self.metrics(request))
+        metric = metrics.find(search.metric) if isinstance(metrics, Metrics) else None
+        if search.metric and not metric and "metric" not in search.wrong:
+            metric = await self._metric(search, request)
+        asked = bool(search.metric) and not search.wrong
+        return {
+            **_parts(search, found),
+            **_picked(metrics, request),
+            "metric": metric,
+            "tags": sorted({*search.by, *(metric.tags if metric else ())})[: series_search.MOST],
+            "query": series_view.query(search) if asked else "",
+            "curl": series_view.curl(search, _origin(request)) if asked else "",
+        }
+
+    async def shown(self, search: Search, request: Request) -> tuple[Search, Shown | Trouble | None]:
+        """Return the search, with what the service finds wrong in it, and what it finds; nothing for one that cannot be asked."""
+        if search.wrong or not search.metric:
+            return search, None
+        answer = await attempt(SERVICE, self._asked(search, request))
+        if isinstance(answer, Mapping):
+            return search.refused(answer), None
+        return search, answer
+
+    async def metrics(self, request: Request) -> Metrics | Trouble:
+        async def ask() -> Metrics:
+            listing, names = await asyncio.gather(
+                self._get(f"series?limit={MOST_SERIES}", request), self._get("measurements", request)
+            )
+            return series_view.metrics(listing, names["measurements"])
+
+        return await attempt(SERVICE, ask())
+
+    async def _asked(self, search: Search, request: Request) -> Shown | Mapping[str, str]:
+        try:
+            headers, path = credentials(request), "/api/timeseries/query"
+            answer = await self._gateway.fetch("POST", path, headers=headers, body=search.question())
+        except RefusedError as error:
+            if error.answered >= HTTPStatus.INTERNAL_SERVER_ERROR or not error.errors:
+                raise
+            return {each.field.removeprefix("body."): each.reason for each in error.errors}
+        return series_view.shown(answer, search)
+
+    async def _metric(self, search: Search, request: Request) -> Metric | None:
+        """Return a metric that is beyond those that were looked at."""
+        asked = urlencode({"measurement": search.measurement, "limit": MOST_SERIES})
+        answer = await attempt(SERVICE, self._get(f"series?{asked}", request))
+        return None if isinstance(answer, Trouble) else series_view.metrics(answer, ()).find(search.metric)
+
+    async def _get(self, path: str, request: Request) -> Any:
+        return await self._gateway.fetch("GET", f"/api/timeseries/{path}", headers=credentials(request))
+
+
+def _search(request: Request) -> Search:
+    now = -(-timestamps.now() // timestamps.SECOND) * timestamps.SECOND  # what was written in this second is in it
+    return series_search.read(request.query_params.multi_items(), now)
+
+
+def _parts(search: Search, found: Shown | Trouble | None) -> dict[str, Any]:
+    trouble = found if isinstance(found, Trouble) else None
+    return {"search": search, "found": None if trouble else found, "trouble": trouble}
+
+
+def _picked(metrics: Metrics | Trouble, request: Request) -> dict[str, Any]:
+    return {
+        "metrics": metrics if isinstance(metrics, Metrics) else None,
+        "metrics_trouble": metrics if isinstance(metrics, Trouble) else None,
+        "command": series_view.first_point(_origin(request)),
+    }
+
+
+def _origin(request: Request) -> str:
+    return str(request.base_url).rstrip("/")
