@@ -15,7 +15,6 @@ from opsbuddy_ui_service.handlers import (
     files_page,
     pages,
     services,
-    system_page,
     timeseries_page,
     utility_page,
 )
@@ -46,7 +45,6 @@ def build(settings: UiSettings) -> tuple[FastAPI, Health]:
     routers = [
         pages.router(monitor, rendering, streams, gateway),
         files_page.router(monitor, rendering, gateway),
-        system_page.router(monitor, rendering, gateway),
         utility_page.router(monitor, rendering, gateway),
         analytics_page.router(monitor, rendering, gateway),
         timeseries_page.router(monitor, rendering, gateway),
