@@ -67,7 +67,7 @@ async function run(asked, words) {
   } catch (error) {
     seen.says.textContent = error.name === "AbortError" ? `Stopped by you after ${(took() / 1000).toFixed(1)} s. The service ends everything that it started.` : `Not run to its end: ${excuse(error)}.`;
   } finally {
-    record({ method: "POST", url: URL, status, ms: took(), sent: JSON.stringify(asked), body: text });
+    record({ method: "POST", url: URL, status, headers: { "content-type": "application/json", accept: "application/x-ndjson" }, ms: took(), sent: JSON.stringify(asked), body: text });
     if (!seen.output.hasChildNodes()) seen.output.remove();
     running = null;
     byId("stop").hidden = true;
@@ -120,6 +120,8 @@ document.addEventListener("change", async ({ target }) => {
   const panel = byId("commands");
   panel.dataset.panel = `/panels/utility/commands${address.search}`;
   byId("timeout").value = target.selectedOptions[0].dataset.timeout;
-  await renew(panel);
+  byId("start").disabled = true; // until the fields are those of this command
+  await renew(panel).catch(() => {});
+  byId("start").disabled = Boolean(running);
   byId("template").focus();
 });
