@@ -37,7 +37,7 @@ def rendered(chart: Path, given: Mapping[str, Any] | None = None) -> list[Object
 
 @cache
 def _rendered(chart: Path, given: str) -> list[Object]:
-    return helm.render(chart, nested(json.loads(given)), *helm.SERVICE_MONITOR)
+    return helm.render(chart, nested(json.loads(given)), *helm.MONITORING)
 
 
 def nested(given: Mapping[str, Any]) -> dict[str, Any]:

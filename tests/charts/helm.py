@@ -13,7 +13,11 @@ from tests.charts.values import CHARTS
 
 OPERATOR, STACK = CHARTS / "opsbuddy-operator", CHARTS / "opsbuddy"
 CACHE = Path(os.environ.get("OPSBUDDY_CACHE", Path.home() / ".cache/opsbuddy"))
-SERVICE_MONITOR = ("--api-versions", "monitoring.coreos.com/v1/ServiceMonitor")
+MONITORING = tuple(
+    part
+    for kind in ("ServiceMonitor", "PrometheusRule")
+    for part in ("--api-versions", f"monitoring.coreos.com/v1/{kind}")
+)
 MISSING = "helm is missing: make it with tests/cluster/build.sh helm, or install Helm 3.17 or newer"
 
 Object = dict[str, Any]

@@ -24,12 +24,20 @@ CONTAINER = (*POD, "containers", 0)
 CLAIM = ("PersistentVolumeClaim", "influxdb")
 ADDRESS = ("ConfigMap", "influxdb", "data")
 MONITOR = ("ServiceMonitor", "opsbuddy")
+RULES = ("PrometheusRule", "opsbuddy")
+DASHBOARD = ("ConfigMap", "opsbuddy-dashboard-overview")
+DASHBOARDS = {"dashboards.enabled": True}
+LINKS = ["https://docs.example.com/runbooks/OpsBuddyBreakerOpen.md"]
 SETUP = ("Job", "influxdb-setup", "spec", "template", "spec", "containers", 0, "env")
 JOB_PODS = {
     "influxdb-setup": ("Job", "influxdb-setup", "spec", "template", "spec"),
     "opsbuddy-crd-upgrade": ("Job", "opsbuddy-crd-upgrade", "spec", "template", "spec"),
     "opsbuddy-test": ("Pod", "opsbuddy-test", "spec"),
 }
+
+
+dashboard = at(*DASHBOARD, "data", "opsbuddy-overview.json")
+rules = at(*RULES, "spec")
 
 
 def of_each_job(*path):
@@ -140,6 +148,32 @@ EFFECTS = {
         at(*MONITOR, "metadata", "labels", "release"),
         "prometheus",
         given={"serviceMonitor.enabled": True},
+    ),
+    "prometheusRule.enabled": Effect(True, exists(*RULES), True),
+    "prometheusRule.labels": Effect(
+        {"release": "prometheus"},
+        at(*RULES, "metadata", "labels", "release"),
+        "prometheus",
+        given={"prometheusRule.enabled": True},
+    ),
+    "dashboards.enabled": Effect(True, exists(*DASHBOARD), True),
+    "dashboards.label": Effect(
+        "example.com/board", at(*DASHBOARD, "metadata", "labels", "example.com/board"), "1", given=DASHBOARDS
+    ),
+    "dashboards.labelValue": Effect(
+        "mine", at(*DASHBOARD, "metadata", "labels", "grafana_dashboard"), "mine", given=DASHBOARDS
+    ),
+    "dashboards.uiUrl": Effect(
+        "https://ops.example.com/",
+        lambda objects: "https://ops.example.com/analytics" in dashboard(objects),
+        True,
+        DASHBOARDS,
+    ),
+    "runbooks.url": Effect(
+        "https://docs.example.com/runbooks/",
+        lambda objects: [link in dashboard(objects) and link in str(rules(objects)) for link in LINKS],
+        [True],
+        given={"prometheusRule.enabled": True, **DASHBOARDS},
     ),
     "services": Effect({"gateway": {"spec": {"replicas": 2}}}, at("OpsBuddyService", "gateway", "spec", "replicas"), 2),
     "gateway.tls.existingSecret": Effect(
@@ -329,6 +363,13 @@ def test_data_outlive_the_release():
         assert helm.one(objects, kind, name)["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 
-def test_a_service_monitor_is_refused_where_nobody_reads_it():
-    with pytest.raises(helm.HelmError, match=r"needs the API monitoring\.coreos\.com/v1"):
-        helm.render(STACK, {"serviceMonitor": {"enabled": True}})
+@pytest.mark.parametrize("value", ["serviceMonitor", "prometheusRule"])
+def test_what_only_the_prometheus_operator_reads_is_refused_where_it_is_not(value):
+    with pytest.raises(helm.HelmError, match=rf"{value}\.enabled needs the API monitoring\.coreos\.com/v1"):
+        helm.render(STACK, {value: {"enabled": True}})
+
+
+def test_no_figure_of_the_gateway_loses_the_name_of_its_service_to_the_target():
+    """A Prometheus puts the label `service` of a target in place of the same label of its metrics."""
+    monitor = helm.one(rendered(STACK, {"serviceMonitor.enabled": True}), *MONITOR)
+    assert monitor["spec"]["endpoints"][0]["relabelings"] == [{"action": "labeldrop", "regex": "service"}]

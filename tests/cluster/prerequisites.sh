@@ -5,9 +5,10 @@
 #   ./prerequisites.sh daemon       to start a Docker daemon by hand (root, Linux)
 #   ./prerequisites.sh images       to make base images without a registry
 #   ./prerequisites.sh build        to build the cluster's parts from source
+#   ./prerequisites.sh compose      docker compose, where the docker program has no plugin for it
 #   ./prerequisites.sh browser      to test the web UI
 #   ./prerequisites.sh postgres     to test the services on PostgreSQL
-#   ./prerequisites.sh prometheus   to let a real Prometheus send to the timeseries service
+#   ./prerequisites.sh prometheus   to let a real Prometheus send to the timeseries service, and to check alert rules
 set -euo pipefail
 HERE=${BASH_SOURCE[0]%/*}
 
@@ -15,9 +16,10 @@ HERE=${BASH_SOURCE[0]%/*}
 docker_programs=(docker:docker.io python3:python3 git:git)
 daemon_programs=(dockerd:docker.io containerd:containerd runc:runc iptables:iptables nft:nftables ip:iproute2 kmod:kmod python3:python3 setsid:util-linux)
 image_programs=(debootstrap:debootstrap zstd:zstd jq:jq)
+compose_programs=(docker-compose:docker-compose)
 browser_programs=(chromium:chromium)
 postgres_programs=(/usr/lib/postgresql/15/bin/initdb:postgresql-15)
-prometheus_programs=(prometheus:prometheus)
+prometheus_programs=(prometheus:prometheus promtool:prometheus)
 build_programs=(pkg-config:pkg-config gcc:gcc cc:gcc git:git)
 GO_WANTED=1.26.0 CARGO_WANTED=1.74.0
 
@@ -96,8 +98,9 @@ case ${1:-docker} in
   daemon) need "start a Docker daemon" "${daemon_programs[@]}" ;;
   images) need "make images without a registry" "${image_programs[@]}" ;;
   build) need "build the cluster's parts" "${build_programs[@]}" && need_go && need_cargo ;;
+  compose) docker compose version >/dev/null 2>&1 || need "run docker compose" "${compose_programs[@]}" ;;
   browser) need "test the web UI" "${browser_programs[@]}" ;;
   postgres) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need "test on PostgreSQL" "${postgres_programs[@]}" ;;
   prometheus) need "test remote write" "${prometheus_programs[@]}" ;;
-  *) echo "usage: prerequisites.sh docker|daemon|images|build|browser|postgres|prometheus" >&2; exit 2 ;;
+  *) echo "usage: prerequisites.sh docker|daemon|images|build|compose|browser|postgres|prometheus" >&2; exit 2 ;;
 esac
