@@ -1,0 +1,193 @@
+"""The page of the time series in a real browser: a metric is picked, seen, narrowed, and copied as its query."""
+
+import json
+import re
+import shlex
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx2
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, expect
+
+from tests.ui.conftest import Watched, opened
+from tests.ui.test_every_page import RULES, ready
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'&amp;"
+
+
+async def stored(platform: dict[str, str], tags: Mapping[str, str] = {}, *values: float | str) -> str:
+    """Write one value a minute for two hosts, up to now, and return the name of their measurement."""
+    name, now = f"t{uuid.uuid4().hex[:10]}", time.time()
+    values = values or (1, 2, 3, 4, 5)
+    points = [
+        {
+            "measurement": name,
+            "tags": {"host": host, **tags},
+            "fields": {"usage": value if isinstance(value, str) else value * factor},
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - 60 * (len(values) - at))),
+        }
+        for host, factor in (("a", 1), ("b", 10))
+        for at, value in enumerate(values)
+    ]
+    async with httpx2.AsyncClient(timeout=30) as http:
+        answer = await http.post(f"{platform['ui-service']}/api/timeseries/write", json={"points": points})
+        assert answer.status_code == 200, answer.text
+    return name
+
+
+@asynccontextmanager
+async def shown(
+    browser: Browser, platform: dict[str, str], metric: str = "", width: int = 1440, **query: str
+) -> AsyncIterator[Watched]:
+    asked = {"metric": metric} | query if metric else query
+    address = f"{platform['ui-service']}/timeseries?{urlencode(asked)}"
+    async with opened(browser, address, width, permissions=["clipboard-read", "clipboard-write"]) as watched:
+        await ready(watched.page)
+        yield watched
+
+
+async def copied(page: Page, button: str) -> str:
+    await page.get_by_role("button", name=button).click()
+    await expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    text: str = await page.evaluate("navigator.clipboard.readText()")
+    return text
+
+
+async def answered(platform: dict[str, str], query: Any) -> list[dict[str, Any]]:
+    async with httpx2.AsyncClient(timeout=30) as http:
+        answer = await http.post(f"{platform['ui-service']}/api/timeseries/query", json=query)
+        assert answer.status_code == 200, answer.text
+        series: list[dict[str, Any]] = answer.json()["series"]
+        return series
+
+
+async def test_a_metric_is_picked_and_seen_as_a_chart_as_a_table_and_in_figures(
+    browser: Browser, platform: dict[str, str]
+) -> None:
+    name = await stored(platform)
+    async with shown(browser, platform) as watched:
+        page = watched.page
+        await page.get_by_role("combobox", name="Metric").select_option(f"{name}/usage")
+        await page.get_by_label("Function").select_option("max")
+        await page.get_by_role("button", name="Show").click()
+        await page.wait_for_url(re.compile(f"metric={name}%2Fusage&function=max$"))
+        await expect(page.locator("ob-chart canvas")).to_be_visible()
+        figures = page.get_by_role("region", name="The series in figures")
+        await expect(figures.get_by_role("row")).to_have_count(3)
+        await expect(figures.get_by_role("row").nth(2)).to_contain_text("host=b")
+        await expect(figures.get_by_role("row").nth(2)).to_contain_text("50")
+        await page.get_by_text("Values as a table").click()
+        table = page.get_by_role("group", name="Values as a table")
+        await expect(table.get_by_role("columnheader")).to_have_text(["Time", "host=a", "host=b"])
+        await expect(table.get_by_role("cell", name="50", exact=True)).to_be_visible()
+        assert watched.complaints == []
+
+
+async def test_the_copied_query_and_command_ask_for_what_the_page_shows(
+    browser: Browser, platform: dict[str, str]
+) -> None:
+    name = await stored(platform)
+    async with shown(browser, platform, f"{name}/usage", function="max", every="1h", together="true") as watched:
+        query = json.loads(await copied(watched.page, "Copy as JSON"))
+        [series] = await answered(platform, query)
+        assert (query["every"], query["group_by"]) == ("1h", [])
+        assert max(value for value in series["values"] if value is not None) == 50
+        words = shlex.split(await copied(watched.page, "Copy as curl"))
+        assert words[-1] == f"{platform['ui-service']}/api/timeseries/query"
+        assert json.loads(words[words.index("-d") + 1])["measurement"] == name
+
+
+async def test_back_forward_and_reload_show_each_search_with_its_fields(
+    browser: Browser, platform: dict[str, str]
+) -> None:
+    name = await stored(platform)
+    async with shown(browser, platform, f"{name}/usage") as watched:
+        page = watched.page
+        function, lines = page.get_by_label("Function"), page.get_by_role("checkbox", name="one line for all")
+        await function.select_option("percentile")
+        await page.get_by_label("Which one").fill("50")
+        await page.get_by_role("button", name="Show").click()
+        await page.wait_for_url("**percentile=50**")
+        await lines.check()
+        await page.get_by_label("From").fill("15m")
+        await page.get_by_role("button", name="Show").click()
+        await page.wait_for_url("**together=true**")
+        await expect(page.get_by_role("region", name="The series in figures")).to_contain_text("all together")
+        await page.go_back()
+        await expect(lines).not_to_be_checked()
+        await expect(function).to_have_value("percentile")
+        await expect(page.get_by_label("Which one")).to_have_value("50")
+        await page.go_back()
+        await expect(function).to_have_value("mean")
+        await page.go_forward()
+        await page.go_forward()
+        await page.reload()
+        await expect(lines).to_be_checked()
+        await expect(page.get_by_label("From")).to_have_value("15m")
+        await expect(page.get_by_role("region", name="The series in figures")).to_contain_text("all together")
+        await expect(page.get_by_role("navigation", name="Pages")).to_be_attached()
+
+
+async def test_what_the_service_refuses_is_read_at_its_field_and_what_was_typed_stays(
+    browser: Browser, platform: dict[str, str]
+) -> None:
+    name = await stored(platform)
+    async with shown(browser, platform, f"{name}/usage") as watched:
+        page = watched.page
+        await page.get_by_role("textbox", name="Bucket", exact=True).fill("soon")
+        await page.get_by_role("button", name="Show").click()
+        await page.wait_for_url("**every=soon**")
+        bucket = page.get_by_role("textbox", name="Bucket", exact=True)
+        await expect(bucket).to_have_value("soon")
+        await expect(bucket).to_have_attribute("aria-invalid", "true")
+        await expect(bucket).to_have_accessible_description(re.compile("duration"))
+        await expect(page.locator("#series")).to_contain_text("Nothing was asked: bucket")
+
+
+async def test_what_the_hand_is_at_outlives_a_refresh(browser: Browser, platform: dict[str, str]) -> None:
+    name = await stored(platform)
+    async with shown(browser, platform, f"{name}/usage", every="1m") as watched:
+        page = watched.page
+        await page.get_by_text("Values as a table").click()
+        bucket = await page.get_by_role("textbox", name="Bucket", exact=True).element_handle()
+        await page.get_by_label("From").fill("abc")
+        await page.evaluate("document.activeElement.setSelectionRange(1, 1)")
+        async with page.expect_response("**/panels/timeseries?**"):
+            await page.evaluate("htmx.ajax('GET', document.getElementById('series').dataset.panel, {target: '#series', swap: 'outerMorph'})")  # fmt: skip
+        await expect(page.get_by_role("group", name="Values as a table")).to_be_visible()
+        await expect(page.get_by_label("From")).to_have_value("abc")
+        assert await page.evaluate("document.activeElement.selectionStart") == 1
+        assert await page.evaluate("(element) => element.isConnected", bucket)
+
+
+async def test_names_and_values_of_others_are_text_and_stay_in_their_place(
+    browser: Browser, platform: dict[str, str]
+) -> None:
+    name = await stored(platform, {HOSTILE[:200]: HOSTILE, "long": "x" * 1000})
+    texts = await stored(platform, {}, HOSTILE, "y" * 4000)
+    for width in (390, 320):
+        for metric, function in ((name, "last"), (texts, "raw")):
+            async with shown(browser, platform, f"{metric}/usage", width, function=function) as watched:
+                await expect(watched.page.get_by_role("region", name="The series in figures")).to_be_visible()
+                assert await watched.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+                assert watched.complaints == []
+                if function == "raw":
+                    await expect(watched.page.get_by_role("cell", name=HOSTILE).first).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_axe_finds_nothing_with_a_metric(browser: Browser, platform: dict[str, str], theme: str) -> None:
+    name = await stored(platform)
+    url = f"{platform['ui-service']}/timeseries?metric={name}%2Fusage&fill=zero"
+    async with opened(browser, url, color_scheme=theme) as watched:
+        await ready(watched.page)
+        await expect(watched.page.locator("ob-chart canvas")).to_be_visible()
+        found = await Axe().run(watched.page, options={"runOnly": {"type": "tag", "values": RULES}})
+        assert found.violations_count == 0, found.generate_report()
