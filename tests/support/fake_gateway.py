@@ -35,6 +35,20 @@ def service(name: str, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def route(name: str, **changes: Any) -> dict[str, Any]:
+    """Return a route as `GET /status/routes` of the gateway shows it."""
+    prefix, port = SERVICES[name]
+    return {
+        "prefix": prefix,
+        "rewrite": "/",
+        "backends": [{"service": name, "port": port, "weight": 100}],
+        "timeoutSeconds": 30.0,
+        "retries": 1,
+        "loadBalancing": "RoundRobin",
+        "circuitBreaker": {"failures": 5, "openSeconds": 60.0},
+    } | changes
+
+
 def down(name: str, minutes: int = 9, **changes: Any) -> dict[str, Any]:
     """Return a service of which no pod answers any more since so many minutes."""
     _, port = SERVICES.get(name, (f"/api/{name}", 9000))
@@ -82,6 +96,8 @@ class FakeGateway:
     """`services` is what `/status` shows; `answers` maps a method and a path to status, headers and body of the answer."""
 
     services: list[dict[str, Any]] = field(default_factory=lambda: [service(name) for name in SERVICES])
+    routes: list[dict[str, Any]] = field(default_factory=lambda: [route(name) for name in SERVICES])
+    checked: list[str] = field(default_factory=list)
     healthy: bool = True
     answers: dict[tuple[str, str], tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
@@ -112,6 +128,8 @@ class FakeGateway:
         """Listen; on the same port as before, after a stop."""
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_get("/status", self._status)
+        app.router.add_get("/status/routes", self._routes)
+        app.router.add_post("/status/{name}/check", self._check)
         app.router.add_get("/health", self._health)
         app.router.add_route("*", "/{path:.*}", self._pass)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -132,6 +150,16 @@ class FakeGateway:
         return web.json_response(
             {"service": {"name": "API Gateway"}, "services": self.services, "routes": {"sha256": "0" * 64}}
         )
+
+    async def _routes(self, _: web.Request) -> web.Response:
+        return web.json_response({"sha256": "0" * 64, "source": "test", "error": None, "routes": self.routes})
+
+    async def _check(self, request: web.Request) -> web.Response:
+        """Answer as the gateway does; what was checked is in `checked`."""
+        name = request.match_info["name"]
+        self.checked.append(name)
+        found = next((entry for entry in self.services if entry["name"] == name), None)
+        return web.json_response(found or {"detail": f"No service {name} is routed."}, status=200 if found else 404)
 
     async def _health(self, _: web.Request) -> web.Response:
         info = {"name": "API Gateway", "version": "0.1.0", "uptime": 3600.5}

@@ -49,6 +49,15 @@ async def test_a_check_asks_at_once_and_shows_the_raw_answer(
     assert body["duration_ms"] >= 0
 
 
+async def test_a_check_of_one_service_has_the_gateway_ask_it_now(
+    http: httpx2.AsyncClient, gateway: FakeGateway, summary: Summary
+) -> None:
+    await summary("healthy")
+    gateway.checked.clear()
+    await http.post("/api/services/file-service/check")
+    assert gateway.checked == ["file-service"]
+
+
 async def test_a_check_of_all_sees_what_changed_just_now(
     http: httpx2.AsyncClient, gateway: FakeGateway, summary: Summary
 ) -> None:

@@ -15,6 +15,7 @@ from opsbuddy_ui_service.handlers import (
     files_page,
     pages,
     services,
+    system_page,
     timeseries_page,
     utility_page,
 )
@@ -45,6 +46,7 @@ def build(settings: UiSettings) -> tuple[FastAPI, Health]:
     routers = [
         pages.router(monitor, rendering, streams, gateway),
         files_page.router(monitor, rendering, gateway),
+        system_page.router(monitor, rendering, gateway),
         utility_page.router(monitor, rendering, gateway),
         analytics_page.router(monitor, rendering, gateway),
         timeseries_page.router(monitor, rendering, gateway),

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, Protocol, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -28,6 +29,8 @@ class Gateway(Protocol):
     async def status(self) -> GatewayStatus: ...
 
     async def health(self) -> HealthReport: ...
+
+    async def check(self, name: str) -> Any: ...
 
 
 class RefusedError(OpsBuddyError):
@@ -61,6 +64,10 @@ class HttpGateway:
 
     async def health(self) -> HealthReport:
         return await self._ask("/health", HealthReport)
+
+    async def check(self, name: str) -> Any:
+        """Have the gateway ask a service for its health now; return its part of the status. Raises RefusedError for one that it does not know."""
+        return await self.fetch("POST", f"/status/{quote(name, safe='')}/check", headers={})
 
     @asynccontextmanager
     async def request(

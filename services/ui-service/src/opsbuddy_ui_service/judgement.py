@@ -65,6 +65,25 @@ def _up(service: ServiceStatus, now: datetime) -> Judgement:
     return Judgement(State.HEALTHY, service.since, "is healthy", "")
 
 
+def circuit(service: ServiceStatus) -> str:
+    """Return in words whether the gateway lets requests through to a service; nothing where it has no breaker."""
+    breaker = service.circuit_breaker
+    match service.breaker:
+        case "closed":
+            after = f"; after {breaker.failures} failures in a row it holds them back" if breaker.failures else ""
+            return f"Closed: requests go through{after}."
+        case "open":
+            held = "" if breaker.open_seconds is None else f" for {breaker.open_seconds:.0f} s"
+            again = (
+                "" if breaker.retry_after_seconds is None else f"; one may try in {breaker.retry_after_seconds:.0f} s"
+            )
+            return f"Open{held}: requests are held back{again}."
+        case "half_open":
+            return "Half open: the next request tries whether it is back, the others are held back."
+        case _:
+            return ""
+
+
 def _trouble_began(service: ServiceStatus, now: datetime) -> datetime | None:
     """Return the minute from which on no bar is good; None when the newest is, or when it began before the first."""
     run = 0

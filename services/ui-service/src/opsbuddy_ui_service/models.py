@@ -39,6 +39,16 @@ class Endpoint(BaseModel):
         return self.state.replace("_", " ")
 
 
+class CircuitBreaker(BaseModel):
+    """After how many failures in a row the gateway holds requests back; since how many seconds it does, and in how many it tries again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    failures: int | None = None
+    open_seconds: float | None = None
+    retry_after_seconds: float | None = None
+
+
 class ServiceStatus(BaseModel):
     """One service, as the gateway sees it. `p95_ms` in milliseconds, `error_rate` from 0 to 1, `history` one bar a minute, oldest first."""
 
@@ -50,6 +60,7 @@ class ServiceStatus(BaseModel):
     reason: str | None = None
     endpoints: tuple[Endpoint, ...] = ()
     breaker: str | None = None
+    circuit_breaker: CircuitBreaker = CircuitBreaker()
     since: datetime | None = None
     p95_ms: float | None = None
     error_rate: float | None = None
@@ -133,6 +144,7 @@ class Row:
     errors: str
     requests: str
     breaker: str | None
+    circuit: str
 
     @property
     def beat(self) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from opsbuddy_ui_service.figures import NONE, milliseconds, percent
-from opsbuddy_ui_service.judgement import judge
+from opsbuddy_ui_service.judgement import circuit, judge
 from opsbuddy_ui_service.models import MINUTES, NO_BARS, Observation, Row, ServiceStatus, State, Tone, View
 from opsbuddy_ui_service.sentence import summary, truth
 
@@ -88,6 +88,7 @@ def _row(service: ServiceStatus, now: datetime, around: Surroundings) -> Row:
         errors=percent(service.error_rate),
         requests=NONE if service.requests is None else f"{service.requests:,}",
         breaker=service.breaker,
+        circuit=circuit(service),
     )
 
 
@@ -112,6 +113,7 @@ def _lost(row: Row, since: datetime, now: datetime, around: Surroundings, failur
         errors=NONE,
         requests=NONE,
         breaker=None,
+        circuit="",
     )
 
 

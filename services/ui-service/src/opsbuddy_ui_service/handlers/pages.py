@@ -26,10 +26,6 @@ def router(monitor: Monitor, rendering: Rendering, streams: Streams, gateway: Ht
     async def read_home(request: Request) -> Response:
         return html(request, rendering.page("home", monitor.view()))
 
-    @routes.get("/system")
-    async def read_system(request: Request) -> Response:
-        return html(request, rendering.page("system", monitor.view()))
-
     @routes.get("/favicon.ico")
     async def read_favicon() -> Response:
         return Response(status_code=307, headers={"location": rendering.favicon(monitor.view())})

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from opsbuddy_core.errors import NotFoundError
 from opsbuddy_core.health import Health
-from opsbuddy_ui_service.gateway import Gateway
+from opsbuddy_ui_service.gateway import Gateway, RefusedError
 from opsbuddy_ui_service.models import Endpoint, Row, State, View
 from opsbuddy_ui_service.monitor import Monitor
 
@@ -91,13 +91,10 @@ async def _answer(name: str, gateway: Gateway, health: Health) -> dict[str, Any]
         return (await health.report()).model_dump()
     if name == "gateway":
         return (await gateway.health()).model_dump()
-    services = (await gateway.status()).services
-    known = next((service for service in services if service.name == name), None)
-    return (
-        known.model_dump(mode="json", exclude_unset=True)
-        if known
-        else {"error": "The gateway does not know this service."}
-    )
+    try:
+        return {**await gateway.check(name)}
+    except RefusedError as error:
+        return {"error": error.detail}
 
 
 def _status(view: View) -> ServicesStatus:

@@ -14,22 +14,52 @@ export function recorded() {
   try { return JSON.parse(sessionStorage.getItem(KEY)) ?? []; } catch { return []; }
 }
 export function record(entry) {
-  const kept = [{ at: new Date().toISOString(), ...entry, body: String(entry.body ?? "").slice(0, MOST) }, ...recorded()].slice(0, KEPT);
-  try { sessionStorage.setItem(KEY, JSON.stringify(kept)); } catch { sessionStorage.removeItem(KEY); }
-  document.dispatchEvent(new CustomEvent("called", { detail: kept[0] }));
+  const body = String(entry.body ?? ""), kept = recorded();
+  // a panel that asks again and again is one entry, so that it does not push out the others
+  const place = entry.url.startsWith("/panels/") ? kept.findIndex((old) => old.method === entry.method && old.url === entry.url && old.status === entry.status) : -1;
+  const before = kept[place] ?? { id: `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 8)}`, times: 0 };
+  const sent = entry.sent?.slice(0, MOST);
+  const fresh = { ...entry, sent, id: before.id, times: before.times + 1, at: new Date().toISOString(), body: body.slice(0, MOST), cut: body.length > MOST, length: body.length };
+  if (place < 0) kept.unshift(fresh); else kept[place] = fresh;
+  try { sessionStorage.setItem(KEY, JSON.stringify(kept.slice(0, KEPT))); } catch { sessionStorage.removeItem(KEY); }
+  document.dispatchEvent(new CustomEvent("called", { detail: fresh }));
+  if (entry.status === 401) document.dispatchEvent(new CustomEvent("unauthenticated"));
 }
+export const forget = () => sessionStorage.removeItem(KEY);
+
+// Fetch a piece of a page: whether it came, and its text. What is noted is what was asked, not who asked.
+export async function piece(url) {
+  const begun = performance.now();
+  const note = (status, body) => record({ method: "GET", url, status, ms: Math.round(performance.now() - begun), body });
+  try {
+    const answer = await fetch(url), text = await answer.text();
+    note(answer.status, text);
+    return { ok: answer.ok, text };
+  } catch (error) {
+    note("-", excuse(error));
+    throw error;
+  }
+}
+// htmx asks by itself.
+const begun = new WeakMap();
+document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => begun.set(ctx, performance.now()));
+document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
+  const at = new URL(ctx.request.action, location.href);
+  record({ method: ctx.request.method.toUpperCase(), url: at.pathname + at.search, status: ctx.response.status, ms: Math.round(performance.now() - (begun.get(ctx) ?? performance.now())), body: ctx.text });
+});
 
 // Return the answer's JSON (or text). `body`: an object goes as JSON; FormData and text go as they are. Throws Problem, TimeoutError or TypeError.
 export async function call(method, url, { body, headers = {}, limit = LIMIT } = {}) {
   const plain = body === undefined || body instanceof FormData || typeof body === "string";
   const begun = performance.now();
-  const note = (status, text) => record({ method, url, status, ms: Math.round(performance.now() - begun), sent: body instanceof FormData ? "(form)" : plain ? body : JSON.stringify(body), body: text });
+  const sentHeaders = plain ? headers : { "content-type": "application/json", ...headers };
+  const note = (status, text) => record({ method, url, status, headers: sentHeaders, ms: Math.round(performance.now() - begun), sent: body instanceof FormData ? "(form)" : plain ? body : JSON.stringify(body), body: text });
   let answer, text;
   try {
     answer = await fetch(url, {
       method, signal: AbortSignal.timeout(limit),
       body: plain ? body : JSON.stringify(body),
-      headers: plain ? headers : { "content-type": "application/json", ...headers },
+      headers: sentHeaders,
     });
     text = await answer.text();
   } catch (error) {

@@ -1,5 +1,5 @@
 // Configurations: create, change with what differs before it is sent, roll back, delete and undo. Each change is on the version that was read.
-import { call, excuse } from "./calls.js";
+import { call, excuse, piece } from "./calls.js";
 import { clock } from "./clock.js";
 import { compare, shown } from "./diff.js";
 import { busy, notice } from "./hands.js";
@@ -93,7 +93,7 @@ async function begin() {
 }
 // Someone else was first: show what theirs and mine differ in, and let the hand choose.
 async function meanwhile() {
-  const theirs = new DOMParser().parseFromString(await (await fetch(panel().dataset.panel)).text(), "text/html");
+  const theirs = new DOMParser().parseFromString((await piece(panel().dataset.panel)).text, "text/html");
   const now = theirs.getElementById("config");
   if (!now?.dataset.etag) { written("Not saved: someone has deleted it meanwhile; the trash may have it."); return; }
   const said = document.createElement("p"), ways = document.createElement("p");

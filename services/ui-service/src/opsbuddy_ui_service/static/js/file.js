@@ -1,5 +1,5 @@
 // One file: its name, tags and metadata are saved on the version that was read; when someone else was first, that is said and nothing is overwritten.
-import { call, excuse } from "./calls.js";
+import { call, excuse, piece } from "./calls.js";
 import { clock } from "./clock.js";
 import "./files.js";
 import { busy, notice } from "./hands.js";
@@ -39,8 +39,7 @@ function refused(error) {
 
 // Show beside what was typed what someone else has made of the file.
 async function compare() {
-  const answer = await fetch(panel().dataset.panel);
-  const theirs = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const theirs = new DOMParser().parseFromString((await piece(panel().dataset.panel)).text, "text/html");
   const now = theirs.getElementById("file");
   if (!now?.dataset.etag) { byId("edit-wrong").textContent = "Not saved: the file is not there any more. Someone has deleted it; the trash may have it."; return; }
   const value = (name) => theirs.getElementById(name).value;
