@@ -243,3 +243,19 @@ def test_whatever_the_gateway_says_the_page_never_calls_well_what_is_not(
         assert view.live or own or row.state is State.NOT_HEARD
         assert row.state is not State.HEALTHY or own or status.state == "healthy"
         assert row.state is State.HEALTHY or row.reason
+
+
+@pytest.mark.parametrize(
+    ("changed", "command"),
+    [
+        (service("file-service", state="unhealthy", endpoints=[]), "kubectl -n payments describe obs file-service"),
+        (service("file-service", state="unknown", endpoints=[]), "kubectl -n payments describe obs file-service"),
+        (down("file-service"), "kubectl -n payments logs deploy/file-service --tail=50"),
+        (service("file-service"), "kubectl -n payments logs deploy/file-service --tail=50"),
+        (service("gateway", state="unhealthy", endpoints=[]), "kubectl -n payments logs deploy/gateway --tail=50"),
+    ],
+)
+def test_a_service_without_a_pod_has_no_log_so_its_resource_is_looked_at(changed: dict[str, Any], command: str) -> None:
+    row = look(seen(changed), NOW, AROUND).find(changed["name"])
+    assert row
+    assert row.command == command

@@ -35,9 +35,14 @@ RAIL = (
     Entry("system", "/system", "System", "s", "M3 12h4l3-8 4 16 3-8h4"),
     Entry("analytics", "/analytics", "Analytics", "a", "M5 20V10m5 10V4m5 16v-7m5 7V8"),
     Entry("timeseries", "/timeseries", "Time series", "t", "M4 4v16h16M7 15l4-5 3 3 5-7"),
+    Entry("services", "/services", "Services", "v", "M4 5h16v5H4zm0 9h16v5H4zM7.5 7.5h.01m-.01 9h.01"),
 )
 PAGES = frozenset(entry.name for entry in RAIL)
-LIVE = {"home": "_home.html", "system": "_system.html"}  # the part that changes with the state; the others have a strip
+LIVE = {
+    "home": "_home.html",
+    "system": "_system.html",
+    "services": "_services.html",
+}  # the part that changes with the state; the others have a strip
 
 
 class Rendering:
@@ -57,6 +62,7 @@ class Rendering:
             logs_of=moment_of,
             namespace_name=settings.pod_namespace or "",
             rail=RAIL,
+            resources=f"kubectl{f' -n {settings.pod_namespace}' if settings.pod_namespace else ''} get opsbuddyservices -o wide",
             release=version("opsbuddy-ui-service"),
             stale_after=round((settings.stale_after + GRACE) * 1000),
         )

@@ -19,6 +19,7 @@ PORTS = {
     OWN: 3000,
     "influxdb": 8086,
 }
+NO_RESOURCE = ("gateway", OWN, "influxdb")  # seen without endpoints while they run, or no OpsBuddyService
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,17 @@ class Surroundings:
 
     def logs(self, name: str) -> str:
         """Return the command that shows a service's newest log lines."""
-        where = f" -n {self.namespace}" if self.namespace else ""
-        return f"kubectl{where} logs deploy/{name} --tail=50"
+        return f"{self._kubectl} logs deploy/{name} --tail=50"
+
+    def evidence(self, service: ServiceStatus) -> str:
+        """Return the command that says most about a service: its log, or where there is no pod that has one, its resource with its conditions and events."""
+        if service.endpoints or service.state == "healthy" or service.name in NO_RESOURCE:
+            return self.logs(service.name)
+        return f"{self._kubectl} describe obs {service.name}"
+
+    @property
+    def _kubectl(self) -> str:
+        return f"kubectl -n {self.namespace}" if self.namespace else "kubectl"
 
 
 def look(seen: Observation, now: datetime, around: Surroundings) -> View:
@@ -80,7 +90,7 @@ def _row(service: ServiceStatus, now: datetime, around: Surroundings) -> Row:
         since=judgement.since,
         headline=judgement.headline,
         reason=judgement.reason,
-        command=around.logs(service.name),
+        command=around.evidence(service),
         bars=service.history,
         endpoints=service.endpoints,
         pods=_pods(service),
