@@ -25,8 +25,11 @@ def declared() -> Declared:
     for module in MODULES:
         for metric in vars(module).values():
             if isinstance(metric, MetricWrapperBase):
-                for name in REGISTRY._get_names(metric):  # as /metrics has them: with _total, _bucket, _count
-                    found[name] = {label: set() for label in metric._labelnames}
+                for name in REGISTRY._get_names(metric):
+                    if (
+                        name != metric._name or metric._type == "gauge"
+                    ):  # as /metrics has them: with _total, _bucket, _count
+                        found[name] = {label: set() for label in metric._labelnames}
                 _note(found, metric.collect())
     _note(found, _collected())
     found["opsbuddy_rejected_total"]["reason"] |= CODES
