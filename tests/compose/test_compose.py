@@ -1,0 +1,74 @@
+"""`docker compose up -d` on a real Docker daemon: the description, promise by promise, and that `down` leaves nothing."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+
+import httpx2
+import pytest
+
+from tests.compose.project import URLS, compose, servers, traces
+from tests.contract.description.installation import SERVICES, Installation, installation
+from tests.contract.description.table import PROMISES, Promise
+from tests.support.wait import eventually
+
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
+SERVERS = (*sorted(SERVICES), "influxdb")
+
+
+@pytest.fixture(scope="module")
+def up() -> Iterator[None]:
+    """The platform, filled; nothing is left of it in the end, whatever failed."""
+    try:
+        compose("up", "-d")
+        yield
+    finally:
+        compose("down", "--volumes")
+    assert traces() == {"containers": [], "networks": [], "volumes": []}
+
+
+@pytest.fixture
+async def at(up: None) -> AsyncIterator[Installation]:
+    async with installation(URLS) as opened:
+        await eventually(lambda: answers(opened), within=60, every=0.2, what="the UI, the last that starts, is ready")
+        yield opened
+
+
+async def answers(opened: Installation) -> bool:
+    with suppress(httpx2.TransportError):
+        return (await opened.ui.get("/health/ready")).is_success
+    return False
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.words)
+async def test_compose_keeps(at: Installation, promise: Promise) -> None:
+    await promise.keep(at)
+
+
+async def test_the_day_of_the_demo_is_there(at: Installation) -> None:
+    async def filled() -> bool:
+        names = {entry["name"] for entry in (await at.gateway.get("/api/utils/configs")).json()["configs"]}
+        logs = (await at.gateway.post("/api/analytics/logs/query", json={"service": "checkout", "limit": 1})).json()
+        return bool(names and logs["logs"])
+
+    await eventually(filled, within=60, every=0.5, what="configurations and logs of the day")
+
+
+async def test_every_server_is_healthy_hardened_and_on_loopback(up: None) -> None:
+    async def healthy() -> bool:
+        states = {name: found["State"]["Health"]["Status"] for name, found in servers().items() if name in SERVERS}
+        assert states == dict.fromkeys(SERVERS, "healthy")
+        return True
+
+    await eventually(healthy, within=60, every=1, what="every container healthy")
+    running = servers()
+    for name in SERVERS:
+        found = running[name]
+        host = found["HostConfig"]
+        assert found["Config"]["User"] == "1000:1000", name
+        assert host["ReadonlyRootfs"], name
+        assert (host["CapDrop"], host["CapAdd"]) == (["ALL"], None), name
+        assert host["SecurityOpt"] == ["no-new-privileges:true"], name
+        assert host["RestartPolicy"]["Name"] == "unless-stopped", name
+        assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}, name
+        addresses = {entry["HostIp"] for bound in found["NetworkSettings"]["Ports"].values() for entry in bound or ()}
+        assert addresses == {"127.0.0.1"}, name

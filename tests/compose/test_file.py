@@ -1,0 +1,31 @@
+"""What docker-compose.yaml has to have in common with the rest of the repository."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.contract.description.installation import PORTS
+
+ROOT = Path(__file__).parents[2]
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
+
+
+@pytest.mark.parametrize("name", PORTS)
+def test_the_image_is_that_of_the_version(name: str) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert SERVICES[name]["image"] == f"opsbuddy-{name}:{version}"
+
+
+@pytest.mark.parametrize("name", PORTS)
+def test_the_image_is_built_from_the_folder_of_the_service(name: str) -> None:
+    assert (ROOT / SERVICES[name]["build"]["args"]["PACKAGE"]).name == name
+
+
+@pytest.mark.parametrize(("name", "port"), PORTS.items())
+def test_the_port_of_the_description_is_published_on_loopback_unless_told_otherwise(name: str, port: int) -> None:
+    (published,) = SERVICES[name]["ports"]
+    assert published.startswith("${BIND:-127.0.0.1}:${")
+    assert published.endswith(f":-{port}}}:{port}")
