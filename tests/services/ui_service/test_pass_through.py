@@ -139,3 +139,13 @@ async def test_logs_are_found_by_the_parameters_of_the_query(http: httpx2.AsyncC
     gateway.answers["POST", "/api/analytics/logs/query"] = (200, JSON, b'{"logs": []}')
     assert (await http.get("/api/analytics/logs?service=file-service&level=ERROR&limit=10")).json() == {"logs": []}
     assert json.loads(gateway.received[0].body) == {"service": "file-service", "level": "ERROR", "limit": "10"}
+
+
+@pytest.mark.parametrize("path", ["/api/files", "/api/analytics/logs", "/api/timeseries/api/v1/labels", "/files"])
+@pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
+async def test_who_asks_is_passed_on_whichever_way_it_is_said(
+    http: httpx2.AsyncClient, gateway: FakeGateway, path: str, header: str
+) -> None:
+    await http.get(path, headers={header: "Bearer a.b.c"})
+    [received] = gateway.received
+    assert {name.lower(): value for name, value in received.headers.items()}.get(header.lower()) == "Bearer a.b.c"

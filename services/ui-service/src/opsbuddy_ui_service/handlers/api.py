@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, NotFoundError, TooLargeError
 from opsbuddy_ui_service.gateway import HttpGateway
-from opsbuddy_ui_service.handlers.relay import Onward, Relay, onward
+from opsbuddy_ui_service.handlers.relay import CREDENTIALS, Onward, Relay, onward
 
 Service = Literal["files", "utils", "analytics", "timeseries"]
 MAX_LOG = 512 * 1024
@@ -188,7 +188,7 @@ async def _whole(request: Request, limit: int) -> bytes:
 
 
 def _accepting(request: Request) -> Mapping[str, str]:
-    kept = ("accept", "accept-encoding", "authorization", "idempotency-key")
+    kept = ("accept", "accept-encoding", "idempotency-key", *CREDENTIALS)
     return JSON | {name: request.headers[name] for name in kept if name in request.headers}
 
 

@@ -11,6 +11,7 @@ from typing_extensions import override
 from opsbuddy_ui_service.gateway import HttpGateway
 
 PIECE = 64 * 1024
+CREDENTIALS = ("authorization", "x-api-key")
 REQUEST_HEADERS = frozenset(
     {
         "accept",
@@ -21,6 +22,7 @@ REQUEST_HEADERS = frozenset(
         "content-type",
         "idempotency-key",
         "range",
+        "x-api-key",
     }
 )
 NOT_ANSWERED = frozenset(  # those of one connection, and those that this service sets itself
@@ -51,7 +53,7 @@ class Onward:
 
 def credentials(request: Request) -> dict[str, str]:
     """Return the headers by which a service knows who asks."""
-    return {name: request.headers[name] for name in ("authorization",) if name in request.headers}
+    return {name: request.headers[name] for name in CREDENTIALS if name in request.headers}
 
 
 def onward(request: Request, path: str) -> Onward:

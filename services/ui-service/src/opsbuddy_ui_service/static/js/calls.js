@@ -23,7 +23,6 @@ export function record(entry) {
   if (place < 0) kept.unshift(fresh); else kept[place] = fresh;
   try { sessionStorage.setItem(KEY, JSON.stringify(kept.slice(0, KEPT))); } catch { sessionStorage.removeItem(KEY); }
   document.dispatchEvent(new CustomEvent("called", { detail: fresh }));
-  if (entry.status === 401) document.dispatchEvent(new CustomEvent("unauthenticated"));
 }
 export const forget = () => sessionStorage.removeItem(KEY);
 
