@@ -1,5 +1,6 @@
-"""`docker compose up -d` on a real Docker daemon: the description, promise by promise, and that `down` leaves nothing."""
+"""`docker compose up -d` on a real Docker daemon: the description, promise by promise, one service's death, and that `down` leaves nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 
@@ -72,3 +73,15 @@ async def test_every_server_is_healthy_hardened_and_on_loopback(up: None) -> Non
         assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}, name
         addresses = {entry["HostIp"] for bound in found["NetworkSettings"]["Ports"].values() for entry in bound or ()}
         assert addresses == {"127.0.0.1"}, name
+
+
+async def test_a_killed_service_comes_back_with_what_it_kept(at: Installation) -> None:
+    sent = await at.gateway.post("/api/files/upload", files={"file": ("kept.txt", b"kept")})
+    assert sent.status_code == 201, sent.text
+    address = f"/api/files/{sent.json()['id']}/download"
+    await asyncio.to_thread(compose, "restart", "--timeout", "0", "file-service")
+
+    async def served() -> bool:
+        return (await at.gateway.get(address)).content == b"kept"
+
+    await eventually(served, within=60, every=0.2, what="the file is served again")
