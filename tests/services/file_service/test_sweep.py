@@ -1,5 +1,6 @@
 """What happens between storing a content and storing its record."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,13 +9,17 @@ from typing import Any
 import pytest
 
 from opsbuddy_core.errors import UnavailableError
+from opsbuddy_file_service.factory import build
 from opsbuddy_file_service.handlers.multipart import FormReader
 from opsbuddy_file_service.models import StoredFile
 from opsbuddy_file_service.service.files import FileService
 from opsbuddy_file_service.service.limits import Limits
 from opsbuddy_file_service.service.upkeep import Ages, Upkeep
+from opsbuddy_file_service.settings import FileSettings
 from opsbuddy_file_service.storage.blobs import PREFIX, ObjectStore
 from tests.services.file_service.conftest import form
+from tests.support import schema
+from tests.support.apps import client
 
 
 @dataclass
@@ -87,3 +92,12 @@ async def test_halves_that_a_crash_left_in_the_folder_are_swept_and_others_stay(
     assert await store.sweep_unfinished(-1) == 1
     assert not half.exists()
     assert len(await kept(store)) == 1
+
+
+async def test_nothing_of_the_upkeep_goes_on_after_the_database_is_closed(tmp_path: Path) -> None:
+    settings = FileSettings(data_dir=tmp_path)
+    await schema.put(settings, "files", "opsbuddy_file_service")
+    for _ in range(10):  # each time the end meets the works somewhere else
+        async with client(build(settings)[0]):
+            pass
+        assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []

@@ -76,5 +76,6 @@ async def _usage(service: FileService, limit: int | None) -> dict[str, Any] | No
 
 
 async def _keep_up(upkeep: Upkeep, pause: float) -> None:
-    works = upkeep.works().items()
-    await asyncio.gather(*(Recurring(operation, pause).run(work) for operation, work in works))
+    async with asyncio.TaskGroup() as works:  # which ends after all of them did, before the database closes
+        for operation, work in upkeep.works().items():
+            works.create_task(Recurring(operation, pause).run(work))
