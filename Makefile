@@ -32,7 +32,7 @@ check: $(INSTALLED) ## What a developer runs all day, under a minute: lint, type
 	@$(BIN)/python -m tests.generated check
 	@$(PYTEST) -m "$(FAST)" --hypothesis-profile quick --ignore tests/contract --ignore tests/e2e --ignore tests/ui
 properties: $(INSTALLED) # Properties with all examples, and how much of the pure layers the tests of those reach alone
-	@$(PYTEST) -m "$(FAST)" --cov tests/core tests/operator
+	@$(PYTEST) -m "$(FAST)" tests/core tests/operator --cov
 	@$(PYTEST) -m "hypothesis and $(FAST)" tests/services
 test: $(INSTALLED) ## Every test; installs what it needs and says what it does
 	@tests/run.sh
