@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from opsbuddy_core.errors import UnavailableError
-from opsbuddy_file_service.factory import build
+from opsbuddy_file_service import factory
 from opsbuddy_file_service.handlers.multipart import FormReader
 from opsbuddy_file_service.models import StoredFile
 from opsbuddy_file_service.service.files import FileService
@@ -98,6 +98,6 @@ async def test_nothing_of_the_upkeep_goes_on_after_the_database_is_closed(tmp_pa
     settings = FileSettings(data_dir=tmp_path)
     await schema.put(settings, "files", "opsbuddy_file_service")
     for _ in range(10):  # each time the end meets the works somewhere else
-        async with client(build(settings)[0]):
+        async with client(factory.build(settings)[0]):
             pass
         assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
