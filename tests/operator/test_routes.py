@@ -226,6 +226,26 @@ async def test_a_table_that_is_refused_is_told_and_stops_no_service(world):
     assert world.seen("a")["table_fault"] is None
 
 
+async def test_a_refusal_holds_while_the_table_is_tried_again(world):
+    world.gateway()
+    world.routed("a")
+    world.pod("a")
+    seen = []
+
+    def refused(verb, _):
+        if verb != "apply":
+            return None
+        seen.append(world.seen("a")["table_fault"])
+        return RefusedError("quota exceeded")
+
+    world.cluster.fault = refused
+    await world.routes.ensure("t")
+    world.routed("b")  # another table, which is tried at once
+    world.pod("b", "10.0.0.2")
+    await world.routes(ROUTES)
+    assert [fault and fault[0] for fault in seen] == [None, "ApiRefused"]
+
+
 async def test_a_table_whose_labels_somebody_changed_is_still_ours(world):
     world.gateway()
     world.routed("a")

@@ -98,9 +98,13 @@ class Routes:
         live, gateways = await self._live(namespace), self._gateways(namespace)
         ours = live if live and config_map.is_ours(live, gateways) else None
         wanted, known.conflicts = table(services, self._ready(services), config_map.parse(ours) or known.table)
-        known.fault, known.next_attempt = self._impossible(wanted, live, ours)
-        if not known.fault:
-            await self._write(namespace, known, wanted, ours)
+        fault, again = self._impossible(wanted, live, ours)
+        if not fault:
+            fault, again = await self._write(namespace, wanted, ours)
+        known.fault, known.next_attempt = (
+            fault,
+            again,
+        )  # at the end: resources are judged by it while the table is written
         known.table, known.table_hash = self._there(namespace, gateways)
         known.has_gateway = bool(gateways)
         known.cost = self._clock() - begun
@@ -135,15 +139,18 @@ class Routes:
             return (Reason.ROUTES_TOO_LARGE, words), None
         return None, None
 
-    async def _write(self, namespace: str, known: Routing, wanted: RoutingTable, ours: Object | None) -> None:
-        """Write the table if it differs. That it is refused is told, and stops nothing: services run without routes, too."""
+    async def _write(
+        self, namespace: str, wanted: RoutingTable, ours: Object | None
+    ) -> tuple[Fault | None, float | None]:
+        """Write the table if it differs; that it is refused is told as `_impossible` does, and stops nothing: services run without routes, too."""
         decision = self._decide(self._gateways(namespace), wanted.text(), ours)
         failures = await self._applier.run(decision, {ref(ours): uid_of(ours)} if ours else {})
         for words in failures.values():
-            known.fault = Reason.API_REFUSED, f"the API server refused ConfigMap {CONFIG_MAP}: {words}"
-            known.next_attempt = self._applier.next_attempt(failures)
-        if decision.apply and not failures:
+            fault = Reason.API_REFUSED, f"the API server refused ConfigMap {CONFIG_MAP}: {words}"
+            return fault, self._applier.next_attempt(failures)
+        if decision.apply:
             log.info("Routing table written", operation="routes", namespace=namespace, routes=len(wanted.routes))
+        return None, None
 
     def _decide(self, gateways: list[Object], text: str, ours: Object | None) -> Decision:
         if not gateways:  # the resource that owns it is no Gateway any more
