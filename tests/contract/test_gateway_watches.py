@@ -19,7 +19,7 @@ from tests.services.gateway.process import Gateway, route, table
 from tests.services.gateway.upstream import Upstream
 from tests.support.wait import eventually
 
-pytestmark = pytest.mark.contract
+pytestmark = [pytest.mark.contract, pytest.mark.timeout(120)]
 
 
 def config_map(text: str) -> dict[str, Any]:

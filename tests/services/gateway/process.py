@@ -95,7 +95,7 @@ async def running(
     thread.start()
     gateway = Gateway(listener.getsockname()[1], health, file)
     try:
-        await eventually(gateway.is_ready, within=25, every=0.01, what="the gateway is ready")
+        await eventually(gateway.is_ready, within=60, every=0.01, what="the gateway is ready")
         yield gateway
     finally:
         server.should_exit = server.force_exit = True

@@ -3,10 +3,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kubernetes.aio import client
-
 from opsbuddy_gateway.models import Address
-from opsbuddy_gateway.storage.kubernetes_watch import Object, connected, watch
+from opsbuddy_gateway.storage.kubernetes_watch import Object, api_class, connected, watch
 
 SERVICE = "kubernetes.io/service-name"
 LINGER_SECONDS = 5.0
@@ -43,9 +41,10 @@ class KubernetesEndpoints:
 
     async def run(self, changed: Callable[[], None]) -> None:
         self._changed = changed
+        discovery = await api_class("DiscoveryV1Api")
         async with connected(self._kubeconfig) as api:
             await watch(
-                client.DiscoveryV1Api(api).list_namespaced_endpoint_slice_without_preload_content,
+                discovery(api).list_namespaced_endpoint_slice_without_preload_content,
                 self,
                 namespace=self._namespace,
             )

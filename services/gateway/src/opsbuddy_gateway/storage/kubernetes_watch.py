@@ -56,6 +56,11 @@ async def connected(kubeconfig: Path | None) -> AsyncIterator[client.ApiClient]:
         yield api
 
 
+async def api_class(name: str) -> Any:
+    """Return a class of the client. Its first use imports every model there is, for seconds, which no request and no health check shall wait for."""
+    return await asyncio.to_thread(getattr, client, name)
+
+
 async def watch(call: Call, handler: Handler, **selection: Any) -> None:
     """Keep the handler up to date, until cancelled. `call`: one of the client's `list_..._without_preload_content` functions."""
     version: str | None = None

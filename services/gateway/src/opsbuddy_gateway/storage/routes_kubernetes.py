@@ -1,9 +1,7 @@
 from pathlib import Path
 
-from kubernetes.aio import client
-
 from opsbuddy_core.routes import CONFIG_MAP, KEY
-from opsbuddy_gateway.storage.kubernetes_watch import Object, connected, watch
+from opsbuddy_gateway.storage.kubernetes_watch import Object, api_class, connected, watch
 from opsbuddy_gateway.storage.routes import Offer
 from opsbuddy_gateway.storage.routes_file import FileTable
 
@@ -15,9 +13,10 @@ class KubernetesTable:
         self._namespace, self._kubeconfig, self._fallback = namespace, kubeconfig, fallback
 
     async def run(self, offer: Offer) -> None:
+        core = await api_class("CoreV1Api")
         async with connected(self._kubeconfig) as api:
             await watch(
-                client.CoreV1Api(api).list_namespaced_config_map_without_preload_content,
+                core(api).list_namespaced_config_map_without_preload_content,
                 _Offering(offer, self._fallback),
                 namespace=self._namespace,
                 field_selector=f"metadata.name={CONFIG_MAP}",
