@@ -13,7 +13,7 @@ from opsbuddy_core.resource import OpsBuddyServiceSpec
 from tests.documents.commands import ROOT, collect, commands
 from tests.support.demo import demo
 
-OFFSET = 21000
+OFFSET = 24_200
 
 
 def test_each_command_is_run_or_named_with_the_test_that_shows_it() -> None:

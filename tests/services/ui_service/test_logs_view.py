@@ -56,6 +56,25 @@ def test_a_long_message_is_cut_in_the_list_and_whole_when_it_is_opened() -> None
     assert "m" * 4000 in line.whole
 
 
+@pytest.mark.parametrize(
+    ("message", "data", "shown"),
+    [
+        (
+            "Request answered",
+            {"method": "GET", "path": "/files", "status": 200, "duration_ms": 3.14},
+            "GET /files 200 3.1 ms",
+        ),
+        ("Request answered", {"method": "GET", "path": "/" + "x" * 4000, "status": 200}, f"GET /{'x' * 199} 200"),
+        ("GET /files 200", {"method": "GET", "path": "/files", "status": 200}, ""),
+        ("Stored", {"path": "/a"}, ""),
+        ("Stored", ["method", "path", "status"], ""),
+        ("Stored", None, ""),
+    ],
+)
+def test_a_log_of_a_request_says_which(message: str, data: Any, shown: str) -> None:
+    assert logs_view.line(log(message, data=data)).call == shown
+
+
 def test_two_logs_with_the_same_words_are_two() -> None:
     assert logs_view.line(log(event_id="1")).key != logs_view.line(log(event_id="2")).key
 
