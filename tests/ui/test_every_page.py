@@ -73,9 +73,10 @@ async def test_the_keyboard_alone_leads_to_every_page(browser: Browser, platform
         for entry in RAIL:
             await ready(page)
             await page.keyboard.press("Control+k")
-            await expect(page.get_by_role("dialog")).to_be_visible()
+            palette = page.get_by_role("dialog")
+            await expect(palette).to_be_visible()
             await page.keyboard.type(f"go {entry.title}")
-            await expect(page.get_by_role("option", selected=True)).to_have_text(f"Go to {entry.title}g {entry.key}")
+            await expect(palette.get_by_role("option", selected=True)).to_have_text(f"Go to {entry.title}g {entry.key}")
             await page.keyboard.press("Enter")
             await page.wait_for_url(f"**{entry.address}")
         for entry in RAIL:

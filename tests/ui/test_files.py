@@ -512,8 +512,9 @@ async def test_link_and_command_are_copied(browser: Browser, platform: dict[str,
                 f"curl -o '{word} it'\"'\"'s.txt' {platform['ui-service']}/api/files/{file['id']}/download",
             ),
         ):
+            await expect(page.get_by_role("button", name="Copied")).to_have_count(0)  # of the time before
             await page.get_by_role("button", name=button).click()
-            await expect(page.get_by_role("button", name="Copied").last).to_be_visible()
+            await expect(page.get_by_role("button", name="Copied")).to_be_visible()
             assert await page.evaluate("navigator.clipboard.readText()") == copied
 
 

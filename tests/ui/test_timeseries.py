@@ -54,6 +54,7 @@ async def shown(
 
 
 async def copied(page: Page, button: str) -> str:
+    await expect(page.get_by_role("button", name="Copied")).to_have_count(0)  # of the time before
     await page.get_by_role("button", name=button).click()
     await expect(page.get_by_role("button", name="Copied")).to_be_visible()
     text: str = await page.evaluate("navigator.clipboard.readText()")
