@@ -36,12 +36,6 @@ properties: $(INSTALLED) # Properties with all examples, and how much of the pur
 	@$(PYTEST) -m "hypothesis and $(FAST)" tests/services
 test: $(INSTALLED) ## Every test; installs what it needs and says what it does
 	@tests/run.sh
-test-compose: $(INSTALLED) ## The platform by docker compose on a real daemon; not a part of `make test` yet
-	@tests/cluster/prerequisites.sh docker
-	@tests/cluster/prerequisites.sh daemon
-	@tests/cluster/prerequisites.sh compose
-	@tests/cluster/images.sh
-	@$(BIN)/pytest -q -m compose
 bench: $(INSTALLED) ## What it costs, each time beside a baseline; the figures in tests/.artifacts/bench.json
 	@$(BIN)/python -m tests.bench $(BENCH_ARGUMENTS)
 bench-%: $(INSTALLED) # One of them: make bench-gateway
@@ -63,7 +57,7 @@ clean: ## Remove the virtual environment, caches and the demo's data
 
 ##@ Help
 help: ## This list
-	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/bin/uv:
 	@command -v python3 >/dev/null || { echo "python3 is missing: install Python 3.11 or newer (Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
@@ -77,4 +71,4 @@ $(INSTALLED): $(VENV)/bin/uv requirements.lock pyproject.toml $(MEMBERS:=/pyproj
 	@flock $(VENV)/.make.lock $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
 	@touch $@
 
-.PHONY: demo up down install check properties test test-compose bench format generate docs audit lock clean help
+.PHONY: demo up down install check properties test bench format generate docs audit lock clean help

@@ -18,6 +18,7 @@ tests/cluster/prerequisites.sh build
 tests/cluster/build.sh kubernetes influxdb helm versitygw
 tests/cluster/prerequisites.sh docker
 tests/cluster/prerequisites.sh daemon
+tests/cluster/prerequisites.sh compose
 tests/cluster/prerequisites.sh browser
 tests/cluster/prerequisites.sh postgres
 tests/cluster/prerequisites.sh prometheus
@@ -39,4 +40,6 @@ tests/cluster/install.sh
 eval "$(tests/cluster/env.sh)"
 pytest -n 3 --dist worksteal -m namespaced
 pytest -m "e2e and not namespaced"
+stage "docker compose, with the images of the cluster"
+pytest -m compose
 stage "done"
