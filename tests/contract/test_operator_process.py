@@ -157,7 +157,7 @@ async def test_a_leader_that_cannot_renew_stops_to_write(apiserver, cluster, tmp
         await eventually(follows, within=SOON)
         before = process.writes()
         await cluster.apply(resource("second"))
-        await asyncio.sleep(3)
+        await asyncio.sleep(3)  # nothing tells that nothing is written; a follower that wrote would do so within a pass
         assert process.writes() == before
         await cluster.until("second", "Progressing", within=40)  # somebody else never renews
 

@@ -2,15 +2,11 @@
 
 import asyncio
 import ssl
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from opsbuddy_core.web.server import Server, config, listen
 from opsbuddy_core.web.tls import Certificate
@@ -18,29 +14,16 @@ from opsbuddy_gateway.factory import build
 from opsbuddy_gateway.settings import GatewaySettings
 from tests.services.gateway.process import route, table
 from tests.services.gateway.upstream import Upstream
+from tests.support.certificates import self_signed
 from tests.support.wait import eventually
 
 
 def issue(folder: Path, name: str) -> tuple[Path, Path]:
     """Write a self-signed certificate and its key, one after the other as a program does that renews them."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .sign(key, hashes.SHA256())
-    )
+    certificate, key = self_signed(name)
     chain, private = folder / "tls.crt", folder / "tls.key"
-    chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    chain.write_text(certificate)
+    private.write_text(key)
     return chain, private
 
 
