@@ -4,7 +4,6 @@ while more come in.
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,7 +11,6 @@ from statistics import quantiles
 from typing import Any
 
 import httpx2
-import psutil
 
 from opsbuddy_analytics_service.models import StoredLog
 from opsbuddy_analytics_service.service.intake import from_json
@@ -20,7 +18,7 @@ from opsbuddy_analytics_service.storage.influx import line
 from opsbuddy_core import timestamps
 from tests.bench.figures import Figure, figure
 from tests.bench.log_entries import items
-from tests.bench.processes import cores, deployable
+from tests.bench.processes import beside_influxdb
 from tests.bench.run import ROUNDS, Run, say
 from tests.support.influxdb import ORG, TOKEN, Influxd
 
@@ -39,26 +37,10 @@ QUESTIONS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
 
 
 def measure(run: Run) -> list[Figure]:
-    one, rest = cores()
-    influx = Influxd(run.folder / "influx")
-    influx.folder.mkdir()
-    influx.start()
-    try:
-        with deployable("analytics-service", run.folder, {"DATA_DIR": str(run.folder / "data")}) as running:
-            assert influx.process
-            for pid in (running.pid, influx.process.pid):
-                for thread in psutil.Process(pid).threads():
-                    os.sched_setaffinity(thread.id, one)
-            os.sched_setaffinity(0, rest)
-            idle = running.memory
-            found = asyncio.run(_all(running.port, influx))
-            return [
-                *found,
-                figure("memory, idle", "MiB", [idle]),
-                figure("memory, at the end", "MiB", [running.memory]),
-            ]
-    finally:
-        influx.stop()
+    with beside_influxdb("analytics-service", run.folder) as (running, influx, _):
+        idle = running.memory
+        found = asyncio.run(_all(running.port, influx))
+        return [*found, figure("memory, idle", "MiB", [idle]), figure("memory, at the end", "MiB", [running.memory])]
 
 
 async def _all(port: int, influx: Influxd) -> list[Figure]:

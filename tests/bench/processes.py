@@ -15,7 +15,7 @@ import psutil
 
 from tests.bench.run import say
 from tests.services.gateway.process import route, table
-from tests.support.influxdb import free_port
+from tests.support.influxdb import Influxd, free_port
 
 ROOT = Path(__file__).parents[2]
 PREFIX, REWRITE = "/api/bench", "/files"
@@ -224,3 +224,22 @@ def _wait(process: subprocess.Popen[bytes], url: str) -> None:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{url} does not answer; the process {process.pid}: {process.poll()}") from error
             time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def beside_influxdb(name: str, folder: Path) -> Iterator[tuple[Running, Influxd, int]]:
+    """Yield a deployable, an InfluxDB to compare it with, and that one's pid: both on one core, this process on the others."""
+    one, rest = cores()
+    influx = Influxd(folder / "influx")
+    influx.folder.mkdir()
+    influx.start()
+    try:
+        with deployable(name, folder, {"DATA_DIR": str(folder / "data")}) as running:
+            assert influx.process
+            for pid in (running.pid, influx.process.pid):
+                for thread in psutil.Process(pid).threads():
+                    os.sched_setaffinity(thread.id, one)
+            os.sched_setaffinity(0, rest)
+            yield running, influx, influx.process.pid
+    finally:
+        influx.stop()

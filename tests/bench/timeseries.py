@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from urllib.parse import urlencode
 import psutil
 
 from tests.bench.figures import Figure, figure
-from tests.bench.processes import MIB, cores, deployable
+from tests.bench.processes import MIB, beside_influxdb
 from tests.bench.run import Run
-from tests.support.influxdb import ORG, TOKEN, Influxd
+from tests.support.influxdb import ORG, TOKEN
 
 HOSTS, STEP, BATCH, BATCHES = 100, 10, 1000, 36  # a round of writing is an hour of hosts that report every ten seconds
 SECOND, HOUR = 10**9, 3600
@@ -47,24 +46,12 @@ class Server:
 
 
 def measure(run: Run) -> list[Figure]:
-    one, rest = cores()
-    influx = Influxd(run.folder / "influx")
-    influx.folder.mkdir()
-    influx.start()
-    try:
-        with deployable("timeseries-service", run.folder, {"DATA_DIR": str(run.folder / "data")}) as running:
-            assert influx.process
-            for pid in (running.pid, influx.process.pid):
-                for thread in psutil.Process(pid).threads():
-                    os.sched_setaffinity(thread.id, one)
-            os.sched_setaffinity(0, rest)
-            setup = {"username": "bench", "password": "bench-password", "org": ORG, "bucket": "points", "token": TOKEN}
-            influx.call("POST", "/api/v2/setup", setup)
-            ours = Server(http.client.HTTPConnection("127.0.0.1", running.port, timeout=60), running.pid)
-            theirs = Server(http.client.HTTPConnection("127.0.0.1", influx.port, timeout=60), influx.process.pid)
-            return _all(run, ours, theirs)
-    finally:
-        influx.stop()
+    with beside_influxdb("timeseries-service", run.folder) as (running, influx, pid):
+        setup = {"username": "bench", "password": "bench-password", "org": ORG, "bucket": "points", "token": TOKEN}
+        influx.call("POST", "/api/v2/setup", setup)
+        ours = Server(http.client.HTTPConnection("127.0.0.1", running.port, timeout=60), running.pid)
+        theirs = Server(http.client.HTTPConnection("127.0.0.1", influx.port, timeout=60), pid)
+        return _all(run, ours, theirs)
 
 
 def _all(run: Run, ours: Server, theirs: Server) -> list[Figure]:
