@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opsbuddy_core import timestamps
-from opsbuddy_ui_service.logs_search import DAY, HOUR, MINUTE, SECOND, TEXTS, Search, moment, read
+from opsbuddy_ui_service.logs_search import TEXTS, Search, read
+from opsbuddy_ui_service.time_range import DAY, HOUR, MINUTE, SECOND, moment
 
 NOW = timestamps.parse("2026-11-26T02:14:00Z")
 

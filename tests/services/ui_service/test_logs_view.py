@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opsbuddy_core import timestamps
-from opsbuddy_ui_service import logs_view
+from opsbuddy_ui_service import logs_statistics, logs_view
 from opsbuddy_ui_service.figures import NONE
 from opsbuddy_ui_service.logs_search import read
 
@@ -131,7 +131,7 @@ def test_the_histogram_stacks_errors_on_warnings_on_the_rest() -> None:
 def test_the_last_hour_is_compared_with_those_before(
     now: tuple[int, int], before: tuple[int, int], word: str, tone: str | None
 ) -> None:
-    assert logs_view.compared(*now, *before) == (word, tone)
+    assert logs_statistics.compared(*now, *before) == (word, tone)
 
 
 def test_the_services_with_the_most_errors_of_the_hour_come_first_and_a_silent_one_is_there() -> None:
@@ -147,7 +147,7 @@ def test_the_services_with_the_most_errors_of_the_hour_come_first_and_a_silent_o
     metrics = {"services": [of("a", 100, 0), of("b", 10, 5)], "window_minutes": 60}
     metrics["ingestion"] = {"stored": 1234, "duplicates": 2, "rejected": 0}
     stats = {"services": [of("a", 1000, 0), of("b", 100, 5), of("c", 7, 7)]}
-    figures = logs_view.figures(metrics, stats)
+    figures = logs_statistics.figures(metrics, stats)
     assert [(row.name, row.errors, row.share, row.trend) for row in figures.services] == [
         ("b", "5", "50 %", "rising"),
         ("a", "0", "0.0 %", "steady"),
@@ -159,7 +159,7 @@ def test_the_services_with_the_most_errors_of_the_hour_come_first_and_a_silent_o
 def test_an_hour_without_a_line_is_a_gap_in_the_error_rate() -> None:
     hour = {"start": "2026-11-26T02:00:00.000Z", "total": 0, "errors": 0, "error_rate": 0.0}
     stats = {"start": "", "end": "", "total": 0, "errors": 0, "error_rate": 0.0, "by_level": {}, "hourly": [hour] * 24}
-    day = logs_view.day(stats)
+    day = logs_statistics.day(stats)
     assert day.hours[0].share is None
     assert day.share == NONE
 

@@ -1,12 +1,12 @@
 """Which logs a page shows: what its address says, and what is asked of the analytics service for it. No I/O, no clock of its own."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from opsbuddy_core import timestamps
+from opsbuddy_ui_service.time_range import MINUTE, read_range
 
 PAGE = 100
 NEIGHBOURS = 50
@@ -16,17 +16,9 @@ EXACT = ("service", "level", "logger", "operation", "request_id", "trace_id")
 FILTERS = ("text", *EXACT)
 ONWARD = ("cursor", "around", "event", "tail")  # where one is within a search; another search begins anew
 TEXTS = (*FILTERS, "start", "end", *ONWARD)
-FIRST, NOW = "-1h", "now"
-QUICK = {"-15m": "15 min", "-1h": "1 h", "-6h": "6 h", "-24h": "24 h", "-7d": "7 days"}
 LONGEST = 1000
 
-SECOND, MINUTE, HOUR, DAY = (timestamps.SECOND * seconds for seconds in (1, 60, 3600, 86_400))
-UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 SURROUNDINGS = 15 * MINUTE  # before and after a log around which is looked
-BACK = re.compile(r"-?\s*(\d{1,6})\s*(s|m|h|d|w)(?:ec|in|ours?|ays?|eeks?)?[a-z]*(?:\s+ago)?", re.IGNORECASE | re.ASCII)
-CLOCK = re.compile(r"\d\d:\d\d(:\d\d(?:\.\d{1,9})?)?", re.ASCII)
-TO_THE_MINUTE = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d)(Z|[+-]\d\d:?\d\d)?", re.ASCII | re.IGNORECASE)
-EXAMPLES = "write 02:44, 2026-01-31 02:44, 15m (ago), or now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +97,12 @@ def read(parameters: Mapping[str, str], now: int) -> Search:
     typed: dict[str, Any] = {name: text.strip() for name in TEXTS if (text := parameters.get(name, ""))}
     search = Search(**typed)
     wrong = dict(_too_much(search))
-    ends: dict[str, int] = {}
-    for name, absent in (("start", FIRST), ("end", NOW)):
-        try:
-            ends[name] = moment(typed.get(name) or absent, now)
-        except ValueError as error:
-            wrong[name], ends[name] = str(error), moment(absent, now)
-    if not wrong and ends["start"] >= ends["end"]:
-        wrong["end"] = "ends before it begins"
+    first, last, unclear = read_range(search.start, search.end, now)
+    wrong |= unclear
     if search.around:
         at = _around(search.around, now, wrong)
-        ends = {"start": at - SURROUNDINGS, "end": at + SURROUNDINGS}
-    return replace(search, first=ends["start"], last=ends["end"], wrong=wrong)
+        first, last = at - SURROUNDINGS, at + SURROUNDINGS
+    return replace(search, first=first, last=last, wrong=wrong)
 
 
 def _too_much(search: Search) -> Iterator[tuple[str, str]]:
@@ -133,24 +119,3 @@ def _around(text: str, now: int, wrong: dict[str, str]) -> int:
     except timestamps.TimestampError as error:
         wrong["around"] = str(error)
         return now
-
-
-def moment(text: str, now: int) -> int:
-    """Return the instant of `now`, `15m`, `02:44` (the last one there was, UTC), `2026-01-31 02:44` or RFC 3339. A ValueError says why there is none."""
-    if text.lower() == NOW:
-        return now
-    if back := BACK.fullmatch(text):
-        at = now - int(back[1]) * UNITS[back[2].lower()]
-        if at < timestamps.EARLIEST:
-            raise ValueError("lies before 1980")
-        return at
-    if CLOCK.fullmatch(text):
-        day = timestamps.render(now)[:10]
-        at = timestamps.parse(f"{day}T{text if len(text) > 5 else text + ':00'}Z", now)  # noqa: PLR2004 - HH:MM
-        return at if at <= now else at - DAY
-    if whole := TO_THE_MINUTE.fullmatch(text):
-        text = f"{whole[1]}:00{whole[2] or ''}"
-    try:
-        return timestamps.parse(text, now)
-    except timestamps.TimestampError as error:
-        raise ValueError(f"is no time: {EXAMPLES}" if error.code == "unreadable" else str(error)) from error

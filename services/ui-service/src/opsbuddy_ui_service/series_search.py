@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
 from opsbuddy_core import timestamps
-from opsbuddy_ui_service.logs_search import DAY, FIRST, HOUR, MINUTE, NOW, SECOND, moment
+from opsbuddy_ui_service.time_range import DAY, HOUR, MINUTE, NOW, SECOND, read_range
 
 RAW = "raw"
 FUNCTIONS = {
@@ -30,7 +30,6 @@ FILLS = {
     "zero": "0",
 }
 TRANSFORMS = {"": "nothing", "derivative": "change a second", "moving_average": "moving average"}
-QUICK = {"-15m": "15 min", "-1h": "1 h", "-6h": "6 h", "-24h": "24 h", "-7d": "7 days"}
 LENGTHS = {f"{n}{unit}": n * length for unit, length, ns in (
     ("s", SECOND, (1, 5, 10, 15, 30)), ("m", MINUTE, (1, 2, 5, 10, 15, 30)), ("h", HOUR, (1, 2, 3, 6, 12)), ("d", DAY, (1, 7, 30)),
 ) for n in ns}  # fmt: skip
@@ -158,15 +157,8 @@ def read(parameters: Sequence[tuple[str, str]], now: int) -> Search:
         texts = dict.fromkeys(text.strip() for name, text in parameters if name == list_ and text.strip())
         typed[list_] = tuple(texts)
     search = Search(**typed, together=("together", "true") in parameters)
-    wrong, ends = dict(_wrong(search)), {}
-    for name, absent in (("start", FIRST), ("end", NOW)):
-        try:
-            ends[name] = moment(typed.get(name) or absent, now)
-        except ValueError as error:
-            wrong[name], ends[name] = str(error), moment(absent, now)
-    if "start" not in wrong and "end" not in wrong and ends["start"] >= ends["end"]:
-        wrong["end"] = "ends before it begins"
-    return replace(search, first=ends["start"], last=ends["end"], wrong=wrong)
+    first, last, unclear = read_range(search.start, search.end, now)
+    return replace(search, first=first, last=last, wrong=dict(_wrong(search)) | unclear)
 
 
 def metric(measurement: str, name: str) -> str:

@@ -8,16 +8,18 @@ from fastapi import APIRouter, Request, Response
 
 from opsbuddy_core import timestamps
 from opsbuddy_core.errors import UpstreamError
-from opsbuddy_ui_service import logs_search, logs_view
+from opsbuddy_ui_service import logs_search, logs_statistics, logs_view
 from opsbuddy_ui_service.gateway import HttpGateway, RefusedError
 from opsbuddy_ui_service.handlers.html import html
 from opsbuddy_ui_service.handlers.relay import credentials
 from opsbuddy_ui_service.logs_search import BUCKETS, NEIGHBOURS, PAGE, Search
-from opsbuddy_ui_service.logs_view import Day, Facets, Figures, Histogram, Lines
+from opsbuddy_ui_service.logs_statistics import Day, Figures
+from opsbuddy_ui_service.logs_view import Facets, Histogram, Lines
 from opsbuddy_ui_service.models import View
 from opsbuddy_ui_service.monitor import Monitor
 from opsbuddy_ui_service.panels import Trouble, attempt
 from opsbuddy_ui_service.rendering import Rendering
+from opsbuddy_ui_service.time_range import QUICK
 
 T = TypeVar("T")
 SERVICE = "analytics-service"
@@ -43,7 +45,7 @@ def router(monitor: Monitor, rendering: Rendering, gateway: HttpGateway) -> APIR
         shown = await look(request).page()
         view = monitor.view()
         names = services(view, shown["day_stats"], shown["search"].service)
-        shown |= {"services": names, "quick": logs_search.QUICK, "origin": str(request.base_url).rstrip("/")}
+        shown |= {"services": names, "quick": QUICK, "origin": str(request.base_url).rstrip("/")}
         return html(request, rendering.page("analytics", view, **around, **shown))
 
     @routes.get("/panels/analytics/lines")
@@ -172,12 +174,12 @@ class Look:
         return await attempt(SERVICE, self._get("/api/analytics/metrics?minutes=60"))
 
     def day(self, stats: Mapping[str, Any] | Trouble) -> Day | Trouble:
-        return stats if isinstance(stats, Trouble) else logs_view.day(stats)
+        return stats if isinstance(stats, Trouble) else logs_statistics.day(stats)
 
     def figures(self, stats: Mapping[str, Any] | Trouble, metrics: Mapping[str, Any] | Trouble) -> Figures | Trouble:
         if isinstance(metrics, Trouble):
             return metrics
-        return stats if isinstance(stats, Trouble) else logs_view.figures(metrics, stats)
+        return stats if isinstance(stats, Trouble) else logs_statistics.figures(metrics, stats)
 
     async def _unless_wrong(self, asked: Awaitable[T]) -> T | Trouble:
         try:

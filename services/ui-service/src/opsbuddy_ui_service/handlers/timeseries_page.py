@@ -18,6 +18,7 @@ from opsbuddy_ui_service.panels import Trouble, attempt
 from opsbuddy_ui_service.rendering import Rendering
 from opsbuddy_ui_service.series_search import Search
 from opsbuddy_ui_service.series_view import Metric, Metrics, Shown
+from opsbuddy_ui_service.time_range import QUICK
 
 SERVICE = "timeseries-service"
 MOST_SERIES = 5000  # that are looked at for what can be picked
@@ -32,7 +33,7 @@ def router(monitor: Monitor, rendering: Rendering, gateway: HttpGateway) -> APIR
     async def read_page(request: Request) -> Response:
         view = monitor.view()
         shown = await look.page(request)
-        return html(request, rendering.page("timeseries", view, choices=series_search, **shown))
+        return html(request, rendering.page("timeseries", view, choices=series_search, quick=QUICK, **shown))
 
     @routes.get("/panels/timeseries")
     async def read_panel(request: Request) -> Response:
