@@ -10,7 +10,6 @@ from opsbuddy_operator.cluster.kinds import KINDS, WATCHED
 from opsbuddy_operator.engine import Engine
 from opsbuddy_operator.handlers import watch
 from opsbuddy_operator.manifests import role
-from opsbuddy_operator.manifests.identity import Identity
 from opsbuddy_operator.models import SERVICE_LABEL, Key, Subject
 from opsbuddy_operator.reconcile import audit
 from opsbuddy_operator.settings import OperatorSettings
@@ -97,9 +96,9 @@ def watched() -> Rights:
     return {(each.selector.group, each.selector.any_name): {"list", "watch"} for each in handlers}
 
 
-def granted_to_gateways() -> Rights:
-    """Return what the operator gives away; the API server lets nobody give what he has not."""
-    return rights_of(role.build(Identity("gateway", "t", "uid", "gateway"))["rules"])
+def given_away() -> Rights:
+    """Return what the operator grants to pods; the API server lets nobody give what he has not."""
+    return rights_of(rule for rules in role.RIGHTS.values() for rule in rules)
 
 
 def rights_of(rules) -> Rights:
@@ -126,7 +125,7 @@ def granted(objects) -> Rights:
 @pytest.fixture
 async def used(monkeypatch) -> Rights:
     monkeypatch.setattr(audit, "LAG", 0)
-    return merged(await requested(), watched(), granted_to_gateways())
+    return merged(await requested(), watched(), given_away())
 
 
 def test_all_that_the_operator_can_ask_for_is_asked_for_here(used):

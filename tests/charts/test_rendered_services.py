@@ -175,3 +175,8 @@ def test_helm_test_asks_the_gateway_and_each_service_that_runs():
     assert asked(rendered(STACK)) == {"/health", *ASKED.values()}
     (pod,) = helm.of_kind(rendered(STACK), "Pod")
     assert {"name": "GATEWAY", "value": "http://gateway:8000"} in pod["spec"]["containers"][0]["env"]
+
+
+def test_the_web_ui_alone_is_a_console_that_may_read_the_resources():
+    roles = {name: spec(name).get("role", "Service") for name in SERVICES}
+    assert roles == dict.fromkeys(SERVICES, "Service") | {"gateway": "Gateway", "ui-service": "Console"}

@@ -1,7 +1,7 @@
 {{/*
 What the operator may do where it serves. Server-side apply needs create and patch. No list and no watch on Secrets: it reads those
 that a resource names, by name, to roll pods when one changes. No delete of claims: it never removes data. It grants endpoint slices and
-ConfigMaps to gateways, so it holds them.
+ConfigMaps to gateways and OpsBuddyServices to consoles, so it holds them.
 */}}
 {{- define "opsbuddy-operator.rules" -}}
 - apiGroups: [opsbuddy.dev]

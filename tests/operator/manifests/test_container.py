@@ -78,6 +78,13 @@ def test_a_gateway_listens_by_its_own_names_and_has_a_token_and_a_table_to_fall_
     assert pod()["automountServiceAccountToken"] is False
 
 
+def test_a_console_is_a_service_with_a_token():
+    console = pod(role="Console")
+    assert console["automountServiceAccountToken"] is True
+    service = pod()
+    assert {**console, "automountServiceAccountToken": False} == service
+
+
 @pytest.mark.parametrize("number", [8001, 9001])
 def test_the_sidecar_with_our_ports_name_or_number_stands_behind_the_service(number):
     sidecar = {"name": "side", "image": "x", "ports": [{"name": "http", "containerPort": number}]}

@@ -70,9 +70,10 @@ class OpsBuddyServiceSpec(ResourceModel):
         ),
     ] = "HTTP"
     role: Annotated[
-        Literal["Service", "Gateway"],
+        Literal["Service", "Gateway", "Console"],
         Field(
-            description="Service: may be routed by the gateway. Gateway: reads the routing table of its namespace and is not routed itself."
+            description="Service: may be routed by the gateway. Gateway: reads the routing table of its namespace and is not routed itself. "
+            "Console: a Service whose pods may read the OpsBuddyServices of its namespace, as the web UI does."
         ),
     ] = "Service"
     replicas: Annotated[

@@ -39,8 +39,8 @@ def _manifests(observed: Observed, spec: OpsBuddyServiceSpec) -> Iterator[Object
         yield config_map.build(identity, spec.config)
     if disk := claim.desired(identity, spec.storage, live(observed, "PersistentVolumeClaim")):
         yield disk
-    if spec.role == "Gateway":
-        yield role.build(identity)
+    if spec.role in role.RIGHTS:
+        yield role.build(identity, spec.role)
         yield role_binding.build(identity)
     if spec.network_policy:
         yield network_policy.build(identity, spec.network_policy)

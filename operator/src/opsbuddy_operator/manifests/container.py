@@ -12,7 +12,7 @@ from opsbuddy_operator.manifests.identity import Identity
 PORT_NAME = "http"
 # Readiness fails at once on SIGTERM; meanwhile the endpoint leaves every gateway, which watch for it, and for a gateway the rules of every
 # node and load balancer, which take longer (Envoy Gateway waits 10 s at least).
-DRAIN_SECONDS = {"Service": 5, "Gateway": 10}
+DRAIN_SECONDS = {"Service": 5, "Gateway": 10, "Console": 5}
 _REQUESTS = {"cpu": "25m", "memory": "96Mi"}
 
 

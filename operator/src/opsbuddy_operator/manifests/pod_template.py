@@ -2,7 +2,7 @@ from typing import Any
 
 from opsbuddy_core.resource import OpsBuddyServiceSpec
 from opsbuddy_core.resource.pod import Scheduling
-from opsbuddy_operator.manifests import container, volumes
+from opsbuddy_operator.manifests import container, role, volumes
 from opsbuddy_operator.manifests.identity import Identity
 from opsbuddy_operator.manifests.merge import distinct, merge
 from opsbuddy_operator.models import CONFIG_HASH
@@ -24,7 +24,7 @@ def build(identity: Identity, spec: OpsBuddyServiceSpec, config_hash: str | None
 def _pod(identity: Identity, spec: OpsBuddyServiceSpec) -> dict[str, Any]:
     pod: dict[str, Any] = {
         "serviceAccountName": identity.name,
-        "automountServiceAccountToken": spec.role == "Gateway",
+        "automountServiceAccountToken": spec.role in role.RIGHTS,
         "enableServiceLinks": False,  # a Service named gateway would set GATEWAY_PORT=tcp://...
         "terminationGracePeriodSeconds": 45,
         "securityContext": {

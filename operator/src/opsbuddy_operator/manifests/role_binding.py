@@ -3,7 +3,7 @@ from opsbuddy_operator.models import Object
 
 
 def build(identity: Identity) -> Object:
-    """Gives a gateway's account its role."""
+    """Gives the account of the pods its role."""
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",

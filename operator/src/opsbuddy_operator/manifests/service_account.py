@@ -3,7 +3,7 @@ from opsbuddy_operator.models import Object
 
 
 def build(identity: Identity) -> Object:
-    """Account of the pods, without rights and without a token; a gateway's pods ask for theirs."""
+    """Account of the pods, without a token; the pods of a role with rights ask for theirs."""
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
