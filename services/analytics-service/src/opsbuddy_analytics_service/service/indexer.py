@@ -25,10 +25,16 @@ class Indexer:
         while True:
             begun, came, before = time.monotonic(), self._journal.appended - before, self._journal.appended
             try:
-                done = await self._journal.index()
+                more = await self._turn()
             except OpsBuddyError:  # a full disk; retention makes room, and writing says it to senders
                 pause = min(LONGEST_PAUSE, pause * 2 + IDLE)
             else:
                 share = PAUSE_IN_A_BURST if came > INDEXED_AT_ONCE else PAUSE
-                pause = share * (time.monotonic() - begun) if done == INDEXED_AT_ONCE else IDLE
+                pause = share * (time.monotonic() - begun) if more else IDLE
             await asyncio.sleep(pause)
+
+    async def _turn(self) -> bool:
+        """Index some logs and merge a little of the index, each in a transaction of its own; returns whether there is more to do at once."""
+        done = await self._journal.index()
+        to_merge = await self._journal.merge() and await self._journal.merge()  # on average what one turn adds
+        return to_merge or done == INDEXED_AT_ONCE

@@ -21,6 +21,7 @@ __all__ = ["MIGRATIONS", "PRUNED_AT_ONCE", "SqliteJournal"]
 MINUTE = 60 * timestamps.SECOND
 PRUNED_AT_ONCE = 1000
 INDEXED_AT_ONCE = 200
+MERGED_AT_ONCE = 16  # pages
 COUNTS_KEPT = 90 * 24 * 60
 ROW_COST = 300
 
@@ -153,6 +154,10 @@ class SqliteJournal:
     async def index(self) -> int:
         """Make some of the logs that came last quick to find by text and by id; returns how many."""
         return await self._store.write(lambda connection: lookup.index(connection, INDEXED_AT_ONCE))
+
+    async def merge(self) -> bool:
+        """Tidy a little of what `index` made; returns whether there may be more to do."""
+        return await self._store.write(lambda connection: lookup.merge(connection, MERGED_AT_ONCE))
 
     async def prune_archived(self, before: int) -> int:
         """Remove logs before this time that the archive has; returns how many. Answers for that time come from the archive from now on."""

@@ -115,6 +115,17 @@ def index(connection: sqlite3.Connection, limit: int) -> int:
     return len(rows)
 
 
+def merge(connection: sqlite3.Connection, pages: int) -> bool:
+    """Merge about so many pages of the indexes' segments, of which each `index` adds one; returns whether there may be more to merge."""
+    return any([_merge(connection, "words", pages), _merge(connection, "ids", pages)])
+
+
+def _merge(connection: sqlite3.Connection, name: str, pages: int) -> bool:
+    before = connection.total_changes
+    connection.execute(f"INSERT INTO {name} ({name}, rank) VALUES ('merge', ?)", (pages,))  # noqa: S608 - one of two names
+    return connection.total_changes - before > 1  # https://www.sqlite.org/fts5.html#the_merge_command
+
+
 def reindex(connection: sqlite3.Connection, time: int) -> None:
     """Index a log that got another time, if its turn is over."""
     statement = "SELECT time, message, request_id, trace_id FROM logs WHERE time = ? AND number <= ?"
