@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 stage() { printf '\n== %s (%d s so far)\n' "$1" "$SECONDS"; }
 pytest() { .venv/bin/pytest -q "$@"; }
 
+tests/cluster/docker-daemon.sh sweep
 stage "lint, types, import contracts, generated files, fast tests"
 make --no-print-directory check
 stage "properties with all examples, and how much of the pure layers their own tests reach"
@@ -15,7 +16,7 @@ pytest -n 2 --dist worksteal -m "process and not influxdb and not postgres and n
 
 stage "what the other tests need"
 tests/cluster/prerequisites.sh build
-tests/cluster/build.sh kubernetes influxdb helm versitygw
+tests/cluster/build.sh kubernetes influxdb helm versitygw otelcol
 tests/cluster/prerequisites.sh docker
 tests/cluster/prerequisites.sh daemon
 tests/cluster/prerequisites.sh compose

@@ -4,6 +4,7 @@
 #
 #   ./docker-daemon.sh start   starts one where none answers
 #   ./docker-daemon.sh host    prints the address of the one in use, nothing where the docker program's own default is right
+#   ./docker-daemon.sh sweep   takes away what one of ours that died left; one that runs stays
 #   ./docker-daemon.sh stop    takes ours away with everything it made, also after it was killed; its images stay under $CLUSTER_STATE/data
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
@@ -92,6 +93,10 @@ stop() {
     rm -f "$CLUSTER_STATE/ip_forward"
   fi
 }
+# Rules of a daemon that died still send a port of 127.0.0.1 to where the API server was: whoever is given that port later is not reached.
+sweep() {
+  if [[ -s $CLUSTER_STATE/ip_forward ]] && ! ours_answers; then step "removing what a Docker daemon that died left behind" stop; fi
+}
 remove_all() {
   local -a containers
   mapfile -t containers < <(docker --host "$OURS" ps -aq)
@@ -114,6 +119,6 @@ end_daemon() {
 }
 
 case ${1:-} in
-  start | host | stop) "$1" ;;
-  *) echo "usage: docker-daemon.sh start|host|stop" >&2; exit 2 ;;
+  start | host | sweep | stop) "$1" ;;
+  *) echo "usage: docker-daemon.sh start|host|sweep|stop" >&2; exit 2 ;;
 esac

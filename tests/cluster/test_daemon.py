@@ -49,16 +49,18 @@ async def kill_the_daemon(here: Place) -> None:
     await eventually(gone)
 
 
-@pytest.mark.parametrize("end", ["orderly", "killed"])
+@pytest.mark.parametrize("end", ["orderly", "killed", "killed and swept"])
 async def test_down_leaves_nothing_on_the_machine(here: Place, tmp_path: Path, end: str) -> None:
     before = here.traces()
     here.script("docker-daemon.sh", "start")
     run_a_container(here, tmp_path)
     during = here.traces()
     assert all(during[kind] != before[kind] for kind in ("processes", "mounts", "links", "rules")), during
-    if end == "killed":
+    here.script("docker-daemon.sh", "sweep")
+    assert here.traces() == during, "a daemon that runs is not swept away"
+    if end != "orderly":
         await kill_the_daemon(here)
-    here.script("down.sh")
+    here.script(*(["docker-daemon.sh", "sweep"] if end == "killed and swept" else ["down.sh"]))
     assert here.traces() == before
     assert not list((here.state / "data/containers").iterdir())
     assert not [volume for volume in (here.state / "data/volumes").iterdir() if volume.is_dir()]
