@@ -25,18 +25,24 @@ VARIABLES = {
 URLS = {name: f"http://127.0.0.1:{port + OFFSET}" for name, port in PORTS.items()}
 
 
-def run(*command: str, within: float = 300) -> str:
+def run(*command: str, within: float = 300, **environment: str) -> str:
     """Return what a program printed; a failure shows all of it."""
     done = subprocess.run(
-        command, cwd=ROOT, env=_environment(), capture_output=True, text=True, timeout=within, check=False
+        command,
+        cwd=ROOT,
+        env={**_environment(), **environment},
+        capture_output=True,
+        text=True,
+        timeout=within,
+        check=False,
     )
     assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
-def compose(*arguments: str, within: float = 300) -> str:
+def compose(*arguments: str, within: float = 300, **environment: str) -> str:
     """Run docker compose on the project."""
-    return run(*_program(), "--project-name", NAME, *arguments, within=within)
+    return run(*_program(), "--project-name", NAME, *arguments, within=within, **environment)
 
 
 def servers() -> dict[str, dict[str, Any]]:
