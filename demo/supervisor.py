@@ -121,9 +121,12 @@ async def _end(handle: asyncio.subprocess.Process) -> None:
 
 
 def _clean_environment() -> dict[str, str]:
-    """Return what a process needs of ours: a setting that happens to be exported must not reach all six."""
+    """Return what a process needs of ours: a setting that happens to be exported must not reach all six, where to send traces must."""
+    kept = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"}
     return {
-        name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"}
+        name: value
+        for name, value in os.environ.items()
+        if name in kept or (name.startswith("OTEL_") and name != "OTEL_SERVICE_NAME")
     } | {"PYTHONUNBUFFERED": "1"}
 
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from opsbuddy_core.tracing_settings import SAMPLERS
 from opsbuddy_operator import crd
 from tests.charts.values import Value, read
 
@@ -75,6 +76,9 @@ BY_PATH: dict[str, dict[str, Schema]] = {
         "gateway.rateLimit.requestsPerSecond": RATE,
         "gateway.rateLimit.burst": RATE,
         "gateway.rateLimit.by": {"type": "string", "enum": ["ClientAddress", "Token"]},
+        "tracing.endpoint": {"type": "string", "pattern": "^(https?://[^\\s/@]+(/\\S*)?)?$"},
+        "tracing.sampler": {"type": "string", "enum": ["", *sorted(SAMPLERS)]},
+        "tracing.samplerArgument": {"type": "string", "pattern": "^(0|1|[01]?\\.[0-9]+)?$"},
         "influxdb.retentionDays": {"type": "integer", "minimum": 0, "maximum": 36500},
         "influxdb.external.port": {"type": "integer", "minimum": 1, "maximum": 65535},
     },

@@ -19,6 +19,9 @@ EXTERNAL = {
     "influxdb.external.existingSecret": "theirs",
 }
 
+RECEIVER = "http://otel-collector.observability:4318"
+TRACED = {"tracing.endpoint": RECEIVER}
+
 POD = ("Deployment", "influxdb", "spec", "template", "spec")
 CONTAINER = (*POD, "containers", 0)
 CLAIM = ("PersistentVolumeClaim", "influxdb")
@@ -67,6 +70,20 @@ def of_gateway(name):
     def look(objects):
         variables = at("OpsBuddyService", "gateway", "spec", "env")(objects)
         return next((variable["value"] for variable in variables if variable["name"] == name), None)
+
+    return look
+
+
+def of_each_service(name):
+    """What the services have for one variable; of a Secret its name and key."""
+
+    def look(objects):
+        found = set()
+        for service in helm.of_kind(objects, "OpsBuddyService"):
+            variable = next((each for each in service["spec"]["env"] if each["name"] == name), {})
+            secret = variable.get("valueFrom", {}).get("secretKeyRef")
+            found.add(f"{secret['name']}/{secret['key']}" if secret else variable.get("value"))
+        return found
 
     return look
 
@@ -174,6 +191,23 @@ EFFECTS = {
         lambda objects: [link in dashboard(objects) and link in str(rules(objects)) for link in LINKS],
         [True],
         given={"prometheusRule.enabled": True, **DASHBOARDS},
+    ),
+    "tracing.endpoint": Effect(RECEIVER, of_each_service("OTEL_EXPORTER_OTLP_ENDPOINT"), {RECEIVER}),
+    "tracing.headers.existingSecret": Effect(
+        "otlp", of_each_service("OTEL_EXPORTER_OTLP_HEADERS"), {"otlp/headers"}, given=TRACED
+    ),
+    "tracing.headers.key": Effect(
+        "fields",
+        of_each_service("OTEL_EXPORTER_OTLP_HEADERS"),
+        {"otlp/fields"},
+        given={**TRACED, "tracing.headers.existingSecret": "otlp"},
+    ),
+    "tracing.sampler": Effect("always_off", of_each_service("OTEL_TRACES_SAMPLER"), {"always_off"}, given=TRACED),
+    "tracing.samplerArgument": Effect(
+        "0.1",
+        of_each_service("OTEL_TRACES_SAMPLER_ARG"),
+        {"0.1"},
+        given={**TRACED, "tracing.sampler": "parentbased_traceidratio"},
     ),
     "services": Effect({"gateway": {"spec": {"replicas": 2}}}, at("OpsBuddyService", "gateway", "spec", "replicas"), 2),
     "gateway.tls.existingSecret": Effect(
@@ -324,6 +358,9 @@ def test_a_value_that_cannot_be_changed_says_why(path):
         ),
         ({"gateway.cors.credentials": True, "gateway.cors.origins": ["*"]}, "origins that name each origin"),
         ({"gateway.cors.credentials": True}, "origins that name each origin"),
+        ({"tracing.headers.existingSecret": "otlp"}, r"need tracing\.endpoint"),
+        ({"tracing.sampler": "always_on"}, r"need tracing\.endpoint"),
+        (TRACED | {"tracing.samplerArgument": "0.1"}, r"needs tracing\.sampler"),
         ({"gateway.rateLimit.burst": 9}, r"needs gateway\.rateLimit\.requestsPerSecond"),
         (
             KEYS | {"services.gateway.spec.secrets": [{"name": "keys"}]},

@@ -37,6 +37,7 @@ NOT_RUN = {
     r"kubectl .*wait obs": "needs a cluster; tests/e2e/test_install.py",
     r"kubectl .*scale |kubectl .*get obs ": "needs a cluster; tests/e2e/test_lifecycle.py",
     r"kubectl .*create secret ": "needs a cluster; tests/e2e/test_gateway_access.py",
+    r"OTEL_\S+=\S+ make demo$": "it starts the demo; tests/services/gateway/test_traces.py",
     r"helm (install|upgrade) ": "needs a cluster; tests/e2e/test_upgrade.py and test_gateway_access.py",
     r"curl .*\$key": "needs a key; tests/services/gateway/test_access.py",
     r"curl .*/api/archive$": "needs the service of the tutorial; tests/e2e/test_routes.py",

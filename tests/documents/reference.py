@@ -108,6 +108,10 @@ def settings() -> str:
             "Each program reads environment variables and a file `.env` in its folder, and lists them with `--help`. "
             "A value that cannot be used ends the start with a line that names it; so does an `OPSBUDDY_` name that nothing reads.\n"
         ),
+        (
+            "All but the operator also send traces where the standard `OTEL_EXPORTER_OTLP_ENDPOINT` says so; "
+            "these variables are read from the environment alone: [Follow a request](../how-to/trace.md).\n"
+        ),
         "## Every program\n",
         _table(("variable", "default", "meaning"), _variables(Settings)),
         "",

@@ -1,5 +1,5 @@
 {{/*
-The environment of a service as JSON, from what the chart knows of gateway and stores, its `env`, and its `spec.env`; what comes later in
+The environment of a service as JSON, from what the chart knows of gateway, stores and tracing, its `env`, and its `spec.env`; what comes later in
 this list wins: (list $ "name" $service). Where InfluxDB is comes from a ConfigMap (opsbuddy.envFrom), so each of its variables can be set here.
 */}}
 {{- define "opsbuddy.env" -}}
@@ -23,7 +23,7 @@ this list wins: (list $ "name" $service). Where InfluxDB is comes from a ConfigM
 {{- $env = append $env (dict "name" $name "value" (kindIs "string" $value | ternary $value (toJson $value))) }}
 {{- end }}
 {{- end }}
-{{- range include "opsbuddy.state" . | fromJsonArray }}
+{{- range concat (include "opsbuddy.state" . | fromJsonArray) (include "opsbuddy.tracing" $root | fromJsonArray) }}
 {{- if not (or (has .name $taken) (hasKey $variables .name)) }}{{ $env = append $env . }}{{ end }}
 {{- end }}
 {{- if and $influx (not (or (has "INFLUXDB_TOKEN" $taken) (hasKey $variables "INFLUXDB_TOKEN"))) }}

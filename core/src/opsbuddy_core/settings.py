@@ -56,9 +56,9 @@ class Settings(BaseSettings):
         try:
             settings = cls()
         except ValidationError as error:
-            _refuse([f"{_variable(cls, str(e['loc'][0]))}: {e['msg']}" for e in error.errors()])
+            refuse([f"{_variable(cls, str(e['loc'][0]))}: {e['msg']}" for e in error.errors()])
         if unknown := unknown_names(cls):
-            _refuse([f"{name}: no such setting; see --help for the list, or remove it" for name in unknown])
+            refuse([f"{name}: no such setting; see --help for the list, or remove it" for name in unknown])
         return settings
 
     @property
@@ -130,6 +130,7 @@ def _variable(settings: type[BaseSettings], field: str) -> str:
     return (alias if isinstance(alias, str) else field).upper()
 
 
-def _refuse(problems: list[str]) -> NoReturn:
+def refuse(problems: list[str]) -> NoReturn:
+    """End the process with exit code 2 and a line for each thing that is wrong."""
     sys.stderr.write("The settings cannot be used:\n" + "".join(f"  {problem}\n" for problem in problems))
     raise SystemExit(2)

@@ -11,6 +11,8 @@ import aiohttp
 import orjson
 from prometheus_client import Counter
 
+from opsbuddy_core.trace import unsampled
+
 QUEUE_LIMIT = 10_000
 BATCH = 500
 INTERVAL = 1.0
@@ -85,7 +87,7 @@ class LogShipper:
         key, batch = self._sending
         try:
             body = orjson.dumps({"logs": batch}, default=str, option=orjson.OPT_NON_STR_KEYS)
-            headers = {"content-type": "application/json", "idempotency-key": key}
+            headers = {"content-type": "application/json", "idempotency-key": key, "traceparent": unsampled()}
             async with session.post(self._url, data=body, headers=headers) as answer:
                 content = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError):

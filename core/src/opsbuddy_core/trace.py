@@ -41,6 +41,11 @@ def continued(request_id: str | None, traceparent: str | None) -> Trace:
     )
 
 
+def unsampled() -> str:
+    """Return a traceparent for what is done all the time and for nobody: no span of it is kept."""
+    return continued(None, None)._replace(flags="00").traceparent
+
+
 def current() -> Trace | None:
     """Return the trace of the request that is being worked on, if any."""
     return _current.get()

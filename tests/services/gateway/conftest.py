@@ -5,6 +5,7 @@ import pytest
 
 from tests.services.gateway.process import Gateway, route, running
 from tests.services.gateway.upstream import Upstream
+from tests.support.traces import traces  # noqa: F401 - a fixture
 
 
 @pytest.fixture

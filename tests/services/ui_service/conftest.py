@@ -7,6 +7,7 @@ from opsbuddy_ui_service.factory import build
 from opsbuddy_ui_service.settings import UiSettings
 from tests.support.apps import client
 from tests.support.fake_gateway import FakeGateway
+from tests.support.traces import traces  # noqa: F401 - a fixture
 from tests.support.wait import eventually
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Scope
 
-from opsbuddy_core import logs
+from opsbuddy_core import logs, trace, tracing
 from opsbuddy_core.health import Health
 from opsbuddy_core.settings import Settings
 from opsbuddy_core.shipping import LogShipper
@@ -17,6 +19,14 @@ from opsbuddy_core.web import docs, operations, problems
 from opsbuddy_core.web.context import BodyLimit, RequestContext
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+UNTRACED = (
+    "/health",
+    "/health/live",
+    "/health/ready",
+    "/metrics",
+    "/status",
+    "/openapi.json",
+)  # what is asked all the time, for nobody
 Status = Callable[[], Awaitable[dict[str, Any]]]
 PROBLEM: dict[int | str, dict[str, Any]] = {
     "default": {
@@ -40,10 +50,11 @@ def create_app(
     `status` adds to `GET /status`; `metrics_at` None leaves `/metrics` to a router of the service. Logging is configured when the
     application starts, so that a test that never starts it keeps its own.
     """
+    spans = tracing.of_process(settings.service_name)
 
     @asynccontextmanager
     async def around(app: FastAPI) -> AsyncGenerator[None]:
-        async with _shipping(settings), lifespan(app) if lifespan else _nothing():
+        async with _shipping(settings), _tracing(), lifespan(app) if lifespan else _nothing():
             yield
 
     app = FastAPI(
@@ -54,13 +65,14 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,  # the address would be the one that the service sees, which no client behind the gateway can reach
         responses=PROBLEM,
+        telemetry=_telemetry(spans),
     )
     app.state.health = health
     problems.install(app)
     for router in (operations.router(health, status, metrics_at), docs.router(), *routers):
         _add(app, router)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, idle_seconds=settings.body_idle_seconds)
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, continued=tracing.continued if spans else trace.continued)
     return app
 
 
@@ -76,6 +88,26 @@ def _add(app: FastAPI, router: APIRouter) -> None:
         if isinstance(route, APIRoute):
             route.responses = PROBLEM | route.responses
     app.router.routes.extend(router.routes)
+
+
+def _telemetry(spans: tracing.Tracing | None) -> TelemetryConfig:
+    """Return what the framework is to trace: each request as one span, and only where traces are sent."""
+    made: TelemetryConfig = {"metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
+    if spans is None:
+        return made | {"tracing": False}
+    return made | {"tracer_provider": spans.provider, "exclude": _is_untraced}
+
+
+def _is_untraced(scope: Scope) -> bool:
+    return scope["path"] in UNTRACED
+
+
+@asynccontextmanager
+async def _tracing() -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await tracing.end()
 
 
 @asynccontextmanager

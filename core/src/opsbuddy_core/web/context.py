@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -32,17 +33,19 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class RequestContext:
-    """Continues the caller's trace, writes one access record a request and counts it."""
+    """Continues the caller's trace, writes one access record a request and counts it. `continued`: where traces are sent, the trace is that of a span."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(
+        self, app: ASGIApp, continued: Callable[[str | None, str | None], trace.Trace] = trace.continued
+    ) -> None:
+        self.app, self._continued = app, continued
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        here = trace.continued(_text(headers, b"x-request-id"), _text(headers, b"traceparent"))
+        here = self._continued(_text(headers, b"x-request-id"), _text(headers, b"traceparent"))
         token = trace.enter(here)
         begun, status = time.perf_counter(), HTTPStatus.INTERNAL_SERVER_ERROR.value
 

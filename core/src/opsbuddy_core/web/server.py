@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -16,7 +17,8 @@ from typing_extensions import override
 
 from opsbuddy_core.health import Health
 from opsbuddy_core.logs import get_logger
-from opsbuddy_core.settings import Settings, describe
+from opsbuddy_core.settings import Settings, describe, refuse
+from opsbuddy_core.tracing_settings import problems
 from opsbuddy_core.web.head import Limits
 from opsbuddy_core.web.protocol import limited
 from opsbuddy_core.web.tls import Certificate
@@ -123,6 +125,8 @@ def run(distribution: str, settings_class: type[S], build: Callable[[S], tuple[A
     parser.add_argument("--check", action="store_true", help="read the settings, say whether they can be used, and end")
     arguments = parser.parse_args()
     settings = settings_class.load()
+    if wrong := problems(os.environ):
+        refuse(wrong)
     if arguments.check:
         sys.stdout.write("The settings can be used.\n")
         return

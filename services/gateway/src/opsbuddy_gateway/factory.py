@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.models import OpenAPI
 from starlette.types import ASGIApp
 
+from opsbuddy_core import tracing
 from opsbuddy_core.health import Check, Health
 from opsbuddy_core.web.app import create_app
 from opsbuddy_gateway.access import access_control
@@ -14,8 +15,10 @@ from opsbuddy_gateway.background import Background, Job
 from opsbuddy_gateway.handlers.access import Access
 from opsbuddy_gateway.handlers.control import checking, name_prefixes
 from opsbuddy_gateway.handlers.dispatch import Dispatcher
+from opsbuddy_gateway.handlers.exchange import Accounts
 from opsbuddy_gateway.handlers.gate import Gate
 from opsbuddy_gateway.handlers.proxy import Proxy
+from opsbuddy_gateway.handlers.tracing import TracedAccounts
 from opsbuddy_gateway.handlers.websocket import WebSockets
 from opsbuddy_gateway.service.catalogue import Catalogue
 from opsbuddy_gateway.service.checks import Checks
@@ -29,8 +32,10 @@ from opsbuddy_gateway.sources import endpoint_source, table_source
 from opsbuddy_gateway.storage.documents import HttpDocuments
 from opsbuddy_gateway.storage.endpoints import EndpointSource
 from opsbuddy_gateway.storage.probe import HttpProbe
+from opsbuddy_gateway.storage.upstream import UpstreamClient
 from opsbuddy_gateway.storage.upstream_pool import PooledUpstream
-from opsbuddy_gateway.storage.upstream_websocket import WebSocketsConnector
+from opsbuddy_gateway.storage.upstream_traced import TracedConnector, TracedUpstream
+from opsbuddy_gateway.storage.upstream_websocket import SocketConnector, WebSocketsConnector
 
 CONTROL_BODY_BYTES = 64 * 1024
 
@@ -67,10 +72,7 @@ def build(settings: GatewaySettings) -> tuple[ASGIApp, Health]:
     control.openapi = catalogue.document  # type: ignore[method-assign]
     known.table.followers.append(lambda _: catalogue.table_changed())
     background.jobs = _jobs(settings, known, checks, catalogue)
-    gate = Gate(settings)
-    sockets = WebSocketsConnector(settings.connect_timeout_seconds, settings.websocket_message_bytes)
-    proxy = Proxy(settings, gate, known.services, clients.upstream)
-    websockets = WebSockets(settings, gate, known.services, sockets)
+    proxy, websockets = _data_path(settings, known, clients)
     return Dispatcher(known.table, known.access, proxy, websockets, control), health
 
 
@@ -94,6 +96,23 @@ def _clients(settings: GatewaySettings) -> Clients:
     watch_connections(lambda: upstream.open, lambda: upstream.idle)
     seconds = settings.check_timeout_seconds
     return Clients(upstream, HttpProbe(seconds), HttpDocuments(seconds))
+
+
+def _data_path(settings: GatewaySettings, known: Known, clients: Clients) -> tuple[Proxy, WebSockets]:
+    """Return what handles requests on routes; with spans around it where traces are sent, and as if there were none otherwise."""
+    accounts, gate = Accounts(), Gate(settings)
+    upstream: UpstreamClient = clients.upstream
+    sockets: SocketConnector = WebSocketsConnector(settings.connect_timeout_seconds, settings.websocket_message_bytes)
+    if spans := tracing.of_process(settings.service_name):
+        accounts, upstream, sockets = (
+            TracedAccounts(spans),
+            TracedUpstream(upstream, spans),
+            TracedConnector(sockets, spans),
+        )
+    return (
+        Proxy(settings, gate, known.services, upstream, accounts),
+        WebSockets(settings, gate, known.services, sockets, accounts),
+    )
 
 
 def _health(settings: GatewaySettings, known: Known) -> Health:

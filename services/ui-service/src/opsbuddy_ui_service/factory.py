@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from opsbuddy_core import tracing
 from opsbuddy_core.health import Health
 from opsbuddy_core.web.app import create_app
 from opsbuddy_ui_service.assets import Assets
@@ -33,7 +34,7 @@ def build(settings: UiSettings) -> tuple[FastAPI, Health]:
     """Return the application and its health. It is healthy without the gateway: it has to say so, then more than ever."""
     health = Health(settings.title, "opsbuddy-ui-service")
     around = Surroundings(settings.expected_services, settings.stale_after, settings.pod_namespace)
-    gateway = HttpGateway(settings)
+    gateway = HttpGateway(settings, tracing.of_process(settings.service_name))
     monitor = Monitor(gateway, around, settings.refresh_seconds)
     files = Assets()
     rendering = Rendering(settings, files)

@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from opsbuddy_core import trace
+from opsbuddy_core import tracing
 from opsbuddy_core.errors import DeadlineError, FieldError, OpsBuddyError, UnavailableError, UpstreamError
 from opsbuddy_core.health import HealthReport
 from opsbuddy_ui_service.models import GatewayStatus
@@ -44,8 +44,9 @@ class RefusedError(OpsBuddyError):
 class HttpGateway:
     """The gateway at a URL."""
 
-    def __init__(self, settings: UiSettings) -> None:
+    def __init__(self, settings: UiSettings, spans: tracing.Tracing | None = None) -> None:
         self.url, self._limit = settings.gateway_url.rstrip("/"), settings.gateway_timeout
+        self._spans = spans
         self._session: aiohttp.ClientSession
 
     @asynccontextmanager
@@ -75,15 +76,17 @@ class HttpGateway:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request and hold its answer open; `path` begins with / and may have a query."""
         try:
-            async with self._session.request(
-                method,
-                self.url + path,
-                headers={**headers, **trace.outgoing()},
-                data=data,
-                allow_redirects=False,
-                skip_auto_headers=("User-Agent", "Content-Type", "Accept"),
-            ) as answer:
-                yield answer
+            with tracing.call(self._spans, method, self.url + path) as call:
+                async with self._session.request(
+                    method,
+                    self.url + path,
+                    headers={**headers, **call.headers},
+                    data=data,
+                    allow_redirects=False,
+                    skip_auto_headers=("User-Agent", "Content-Type", "Accept"),
+                ) as answer:
+                    call.answered(answer.status)
+                    yield answer
         except TimeoutError as error:
             raise DeadlineError(f"The gateway at {self.url} did not answer in time; try again.") from error
         except (aiohttp.ClientConnectionError, OSError) as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from starlette.types import Scope, Send
 
+from opsbuddy_core import trace
 from opsbuddy_core.logs import Line
 from opsbuddy_core.trace import Trace
 from opsbuddy_gateway.models import Reason
@@ -60,3 +61,18 @@ def account(exchange: Exchange, line: Line) -> None:
         },
         exchange.trace,
     )
+
+
+class Accounts:
+    """What is done with every request of the data path, when it comes and when it is over."""
+
+    def begun(self, scope: Scope, route: Route, given: Mapping[bytes, bytes]) -> Trace:  # noqa: ARG002 - for the one that makes spans
+        """Return this hop of the request's trace."""
+        return trace.continued(_text(given.get(b"x-request-id")), _text(given.get(b"traceparent")))
+
+    def ended(self, exchange: Exchange, line: Line) -> None:
+        account(exchange, line)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

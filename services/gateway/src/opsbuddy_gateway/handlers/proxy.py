@@ -11,7 +11,7 @@ from opsbuddy_core.errors import DeadlineError, OpsBuddyError, TooLargeError
 from opsbuddy_core.logs import Line, get_logger
 from opsbuddy_core.web.cycle import AT_ONCE
 from opsbuddy_gateway.handlers.client import Client, ClientGoneError, Watch
-from opsbuddy_gateway.handlers.exchange import Exchange, account
+from opsbuddy_gateway.handlers.exchange import Accounts, Exchange
 from opsbuddy_gateway.handlers.failures import failed, refusal
 from opsbuddy_gateway.handlers.gate import Gate
 from opsbuddy_gateway.models import MethodNotAllowedError, Reason, UpstreamFailureError
@@ -42,14 +42,17 @@ class HttpExchange(Exchange):
 class Proxy:
     """Sends requests on routes to their services."""
 
-    def __init__(self, settings: GatewaySettings, gate: Gate, services: Services, upstream: UpstreamClient) -> None:
+    def __init__(
+        self, settings: GatewaySettings, gate: Gate, services: Services, upstream: UpstreamClient, accounts: Accounts
+    ) -> None:
         self._settings, self._gate, self._services, self._upstream = settings, gate, services, upstream
+        self._accounts = accounts
         self._trusted = settings.trusted
         self._watch = Watch()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
         given = dict(scope["headers"])
-        here = trace.continued(_text(given.get(b"x-request-id")), _text(given.get(b"traceparent")))
+        here = self._accounts.begun(scope, route, given)
         token = trace.enter(here)
         client = Client(
             receive,
@@ -64,7 +67,7 @@ class Proxy:
         finally:
             self._watch.remove(client)
             client.end()
-            account(exchange, line)
+            self._accounts.ended(exchange, line)
             trace.leave(token)
 
     async def _guarded(self, exchange: HttpExchange) -> None:
@@ -271,7 +274,3 @@ class Proxy:
         await exchange.send({"type": "http.response.body", "body": bytes(answer.body), "more_body": waiting})
         if waiting and await client.drain():
             await exchange.send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from opsbuddy_core import trace
 from opsbuddy_core.errors import DeadlineError, OpsBuddyError, UnavailableError
 from opsbuddy_core.logs import Line
-from opsbuddy_gateway.handlers.exchange import Exchange, account
+from opsbuddy_gateway.handlers.exchange import Accounts, Exchange
 from opsbuddy_gateway.handlers.failures import failed, refusal
 from opsbuddy_gateway.handlers.gate import Gate
 from opsbuddy_gateway.handlers.proxy import FAILED_STATUSES
@@ -37,14 +37,17 @@ SENDABLE = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)
 class WebSockets:
     """Opens, pumps and closes. `open`: how many there are now."""
 
-    def __init__(self, settings: GatewaySettings, gate: Gate, services: Services, connector: SocketConnector) -> None:
+    def __init__(
+        self, settings: GatewaySettings, gate: Gate, services: Services, connector: SocketConnector, accounts: Accounts
+    ) -> None:
         self._settings, self._gate, self._services, self._connector = settings, gate, services, connector
+        self._accounts = accounts
         self._trusted = settings.trusted
         self.open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
         given = dict(scope["headers"])
-        here = trace.continued(_text(given.get(b"x-request-id")), _text(given.get(b"traceparent")))
+        here = self._accounts.begun(scope, route, given)
         token = trace.enter(here)
         exchange = Exchange(scope, route, send, here, given)
         self.open += 1
@@ -53,7 +56,7 @@ class WebSockets:
             await self._guarded(exchange, receive)
         finally:
             self.open -= 1
-            account(exchange, line)
+            self._accounts.ended(exchange, line)
             trace.leave(token)
 
     async def _guarded(self, exchange: Exchange, receive: Receive) -> None:
@@ -226,7 +229,3 @@ async def _deny(exchange: Exchange, status: int, headers: Sequence[tuple[bytes, 
     exchange.status = status
     await exchange.send({"type": "websocket.http.response.start", "status": status, "headers": list(headers)})
     await exchange.send({"type": "websocket.http.response.body", "body": body, "more_body": False})
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")

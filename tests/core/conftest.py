@@ -1,0 +1,1 @@
+from tests.support.traces import traces  # noqa: F401 - a fixture
