@@ -149,6 +149,10 @@ class Upstream:
     async def _on_die(self, _: asyncio.StreamReader, __: asyncio.StreamWriter, ___: Seen) -> bool:
         return False
 
+    async def _on_busy(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter, __: Seen) -> bool:
+        await _answer(writer, 503, b"", ["Retry-After: 2"])
+        return True
+
     async def _on_nonsense(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter, __: Seen) -> bool:
         writer.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
         await writer.drain()

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from opsbuddy_core import trace
 from opsbuddy_core.errors import TooLargeError
 from opsbuddy_core.logs import Line
-from opsbuddy_core.web.problems import response
+from opsbuddy_core.web.problems import REASON, answer, name, unexpected
 
 line = Line("access", "Request answered", operation="request")
 QUIET = ("/health", "/metrics")
@@ -59,6 +59,12 @@ class RequestContext:
         IN_FLIGHT.inc()
         try:
             await self.app(scope, receive, observe)
+        except Exception:
+            if reasons := scope[
+                "app"
+            ].state.reasons:  # its answer is made outside of this, when the line is written already
+                name(unexpected(), reasons, scope)
+            raise
         finally:
             IN_FLIGHT.dec()
             _account(scope, status, time.perf_counter() - begun, here)
@@ -86,7 +92,7 @@ class BodyLimit:
             error = TooLargeError(
                 f"The body has {length} bytes; at most {self.limit} are taken here.", limit=self.limit
             )
-            await response(error, scope["path"], {} if whole else CLOSE)(scope, receive, send)
+            await answer(error, scope, {} if whole else CLOSE)(scope, receive, send)
             return
         taken, complete = 0, False
 
@@ -148,6 +154,7 @@ def _account(scope: Scope, status: int, seconds: float, here: trace.Trace) -> No
         "method": scope["method"],
         "path": scope["path"],
         "status": status,
+        **({"reason": scope[REASON]} if REASON in scope else {}),
         "duration_ms": round(seconds * 1000, 3),
     }
     line.write(level, data, here)

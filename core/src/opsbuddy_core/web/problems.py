@@ -1,6 +1,7 @@
 """Renders failures as RFC 9457 problem documents. Nothing of an unexpected exception is shown; the log has it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
+from starlette.types import Scope
 
 from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, OpsBuddyError
 from opsbuddy_core.logs import get_logger
@@ -17,6 +19,8 @@ from opsbuddy_core.logs import get_logger
 log = get_logger("http")
 UNREADABLE = "There was an error parsing the body"  # the framework's words for what its JSON reader gave up on
 MEDIA_TYPE = "application/problem+json"
+REASON = "opsbuddy.reason"
+"""Where the scope of a request carries the word for its failure."""
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
@@ -45,6 +49,29 @@ def document(error: OpsBuddyError, instance: str) -> dict[str, Any]:
     return members | error.extensions
 
 
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """How a deployable names its failures, each in one word: `word` returns that of a failure, and counts it; the answer has it in the field `header` too."""
+
+    header: str
+    word: Callable[[OpsBuddyError], str]
+
+
+def answer(error: OpsBuddyError, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the HTTP answer for the failure of this request, with its reason in one word where the deployable has such words."""
+    reasons: Reasons | None = scope["app"].state.reasons
+    own = {} if reasons is None else {reasons.header: name(error, reasons, scope)}
+    return response(error, scope["path"], {**own, **(headers or {})})
+
+
+def name(error: OpsBuddyError, reasons: Reasons, scope: Scope) -> str:
+    """Return the word of this request's failure: one for the document, the header, and the access log, which takes it from the scope."""
+    if REASON not in scope:
+        scope[REASON] = reasons.word(error)
+    error.extensions["reason"] = scope[REASON]
+    return str(scope[REASON])
+
+
 def response(error: OpsBuddyError, instance: str, headers: dict[str, str] | None = None) -> Response:
     """Return the HTTP answer for a failure."""
     headers = dict(headers or {})
@@ -55,7 +82,8 @@ def response(error: OpsBuddyError, instance: str, headers: dict[str, str] | None
 
 
 def install(app: FastAPI) -> None:
-    """Register the handlers: expected errors, validation, the framework's own, and everything else."""
+    """Register the handlers: expected errors, validation, the framework's own, and everything else. `app.state.reasons`: how failures are named."""
+    app.state.reasons = None
     app.add_exception_handler(OpsBuddyError, _expected)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _framework)
@@ -64,7 +92,7 @@ def install(app: FastAPI) -> None:
 
 async def _expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, OpsBuddyError)  # noqa: S101 - registered for this class alone
-    return response(error, request.url.path)
+    return answer(error, request.scope)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -72,13 +100,13 @@ async def _invalid(request: Request, error: Exception) -> Response:
     found = error.errors()
     broken = next((each for each in found if each["type"] == "json_invalid"), None)
     if broken is not None:
-        return response(_no_json(f"{broken['ctx']['error']} at character {broken['loc'][-1]}"), request.url.path)
+        return answer(_no_json(f"{broken['ctx']['error']} at character {broken['loc'][-1]}"), request.scope)
     entries = field_errors(found)
     names = ", ".join(dict.fromkeys(entry.field for entry in entries))
     detail = (
         f"{len(entries)} field{'s' if len(entries) > 1 else ''} cannot be used: {names}. See errors for the reasons."
     )
-    return response(InvalidRequestError(detail, errors=entries), request.url.path)
+    return answer(InvalidRequestError(detail, errors=entries), request.scope)
 
 
 def _no_json(why: str) -> MalformedError:
@@ -89,7 +117,7 @@ def _no_json(why: str) -> MalformedError:
 async def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - likewise
     if error.detail == UNREADABLE:
-        return response(_no_json("not UTF-8, or nested too deep"), request.url.path)
+        return answer(_no_json("not UTF-8, or nested too deep"), request.scope)
     phrase = HTTPStatus(error.status_code).phrase
     detail = error.detail if error.detail and error.detail != phrase else _guidance(error.status_code, request)
     known = slugs().get(error.status_code)
@@ -102,15 +130,17 @@ async def _framework(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers = {"allow": ", ".join(_allowed(request))}
-    return response(known(detail), request.url.path, headers)
+    return answer(known(detail), request.scope, headers)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     log.error("A request failed unexpectedly", operation="request", path=request.url.path, exc_info=error)
-    return response(
-        OpsBuddyError("Something went wrong inside; the log has it under the request id of this answer."),
-        request.url.path,
-    )
+    return answer(unexpected(), request.scope)
+
+
+def unexpected() -> OpsBuddyError:
+    """Return what is told of a failure that nobody foresaw."""
+    return OpsBuddyError("Something went wrong inside; the log has it under the request id of this answer.")
 
 
 def _allowed(request: Request) -> list[str]:

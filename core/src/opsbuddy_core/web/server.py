@@ -22,7 +22,7 @@ from opsbuddy_core.tracing_settings import problems
 from opsbuddy_core.web.head import Limits
 from opsbuddy_core.web.protocol import limited
 from opsbuddy_core.web.tls import Certificate
-from opsbuddy_core.web.websocket import WebSocketProtocol
+from opsbuddy_core.web.websocket import sockets
 
 S = TypeVar("S", bound=Settings)
 KEEP_ALIVE = (
@@ -81,7 +81,7 @@ def config(app: ASGIApp, settings: Settings) -> Config:
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=30,
         http=limited(limits, settings.reason_header),
-        ws=WebSocketProtocol,
+        ws=sockets(settings.reason_header),
         ws_max_size=settings.websocket_message_bytes,
         ws_per_message_deflate=False,
         proxy_headers=False,  # the default believes everybody on loopback; only the gateway knows whom to trust

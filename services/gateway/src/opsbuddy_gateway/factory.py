@@ -10,16 +10,19 @@ from starlette.types import ASGIApp
 from opsbuddy_core import tracing
 from opsbuddy_core.health import Check, Health
 from opsbuddy_core.web.app import create_app
+from opsbuddy_core.web.problems import Reasons
 from opsbuddy_gateway.access import access_control
 from opsbuddy_gateway.background import Background, Job
 from opsbuddy_gateway.handlers.access import Access
 from opsbuddy_gateway.handlers.control import checking, name_prefixes
 from opsbuddy_gateway.handlers.dispatch import Dispatcher
 from opsbuddy_gateway.handlers.exchange import Accounts
+from opsbuddy_gateway.handlers.failures import word
 from opsbuddy_gateway.handlers.gate import Gate
 from opsbuddy_gateway.handlers.proxy import Proxy
 from opsbuddy_gateway.handlers.tracing import TracedAccounts
 from opsbuddy_gateway.handlers.websocket import WebSockets
+from opsbuddy_gateway.models import REASON_HEADER
 from opsbuddy_gateway.service.catalogue import Catalogue
 from opsbuddy_gateway.service.checks import Checks
 from opsbuddy_gateway.service.keyring import Followed
@@ -141,6 +144,7 @@ def _control(
 
     limited = settings.model_copy(update={"max_body_bytes": CONTROL_BODY_BYTES})
     control = create_app(limited, health, [checking(checks, known.table)], lifespan=background.lifespan, status=status)
+    control.state.reasons = Reasons(REASON_HEADER, word)
     name_prefixes(control, known.table)
     return control
 

@@ -36,6 +36,8 @@ class Reason(StrEnum):
     TOO_MANY_WEBSOCKETS = "too_many_websockets"
     NO_ROUTE = "no_route"
     NO_TABLE = "no_table"
+    NO_SERVICE = "no_service"
+    NOT_READY = "not_ready"
     INTERNAL = "internal"
 
 

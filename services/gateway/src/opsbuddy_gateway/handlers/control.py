@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
 from opsbuddy_core.errors import NotFoundError, OpsBuddyError, UnavailableError
-from opsbuddy_gateway.handlers.failures import unrouted
+from opsbuddy_core.web.problems import answer
 from opsbuddy_gateway.models import Reason
 from opsbuddy_gateway.service.checks import Checks
 from opsbuddy_gateway.service.table import Table
@@ -20,7 +20,10 @@ def checking(checks: Checks, table: Table) -> APIRouter:
     async def check_now(service: str) -> dict[str, Any]:
         found = await checks.now(service)
         if found is None:
-            raise NotFoundError(f"No service {service} is routed or checked here; /status lists those that are.")
+            raise NotFoundError(
+                f"No service {service} is routed or checked here; /status lists those that are.",
+                reason=Reason.NO_SERVICE,
+            )
         return found
 
     @routes.get("/status/routes", summary="The routing table in force")
@@ -34,7 +37,7 @@ def name_prefixes(app: FastAPI, table: Table) -> None:
     """Make every path that nobody serves say what there is."""
 
     async def not_found(request: Request, _: Exception) -> Response:
-        return unrouted(_nothing_at(request.url.path, table), request.url.path)
+        return answer(_nothing_at(request.url.path, table), request.scope)
 
     app.add_exception_handler(404, not_found)
 

@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from opsbuddy_core.errors import NotFoundError, OpsBuddyError
 from opsbuddy_gateway.handlers.access import Access, answer_preflight
-from opsbuddy_gateway.handlers.failures import unrouted
+from opsbuddy_gateway.handlers.failures import refuse
 from opsbuddy_gateway.handlers.proxy import Proxy
 from opsbuddy_gateway.handlers.websocket import WebSockets
 from opsbuddy_gateway.models import Reason
@@ -27,12 +27,12 @@ class Dispatcher:
         try:
             route = self._route(scope)
         except OpsBuddyError as error:
-            await unrouted(error, scope["path"], {"connection": "close"})(scope, receive, send)
+            await refuse(error, scope, receive, send)
             return
         if route is None:
             if kind == "websocket":
                 nothing = NotFoundError(f"No route leads from {scope['path']}.", reason=Reason.NO_ROUTE)
-                await unrouted(nothing, scope["path"])(scope, receive, send)
+                await refuse(nothing, scope, receive, send)
                 return
             await self._control(scope, receive, send)
             return

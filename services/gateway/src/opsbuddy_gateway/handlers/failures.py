@@ -1,14 +1,30 @@
 """What the gateway answers itself: problem documents that name the reason, in the header too."""
 
+import logging
+import time
 from collections.abc import Mapping
 
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
+from opsbuddy_core import trace
 from opsbuddy_core.errors import OpsBuddyError, UnavailableError, UpstreamError
+from opsbuddy_core.logs import Line
 from opsbuddy_core.web.problems import response
 from opsbuddy_gateway.models import REASON_HEADER, Reason, UpstreamFailureError
 from opsbuddy_gateway.service.metrics import TRAFFIC
 from opsbuddy_gateway.service.services import Service
+
+line = Line("proxy", "Request refused", operation="proxy")
+OF_PAGES = {
+    400: Reason.BAD_REQUEST,
+    405: Reason.METHOD_NOT_ALLOWED,
+    408: Reason.CLIENT_SLOW,
+    413: Reason.BODY_TOO_LARGE,
+    422: Reason.BAD_REQUEST,
+    503: Reason.NOT_READY,
+}
+"""What a failure of the gateway's own pages is called that does not say it itself."""
 
 
 def refusal(error: OpsBuddyError, path: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -17,10 +33,35 @@ def refusal(error: OpsBuddyError, path: str, headers: Mapping[str, str] | None =
     return response(error, path, {REASON_HEADER: str(reason), **(headers or {})})
 
 
-def unrouted(error: OpsBuddyError, path: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return the answer to a request that is on no route, and count it."""
-    TRAFFIC.count("", "", int(error.status), Reason(error.extensions["reason"]))[0] += 1
-    return refusal(error, path, headers)
+def word(error: OpsBuddyError) -> str:
+    """Return why a request on no route failed, and count it."""
+    status = int(error.status)
+    reason = Reason(error.extensions.get("reason") or OF_PAGES.get(status, Reason.INTERNAL))
+    TRAFFIC.count("", "", status, reason)[0] += 1
+    return reason.value
+
+
+async def refuse(error: OpsBuddyError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request that no page and no route may see, count it and write its line."""
+    begun, given = time.perf_counter(), dict(scope["headers"])
+    here = trace.continued(_text(given.get(b"x-request-id")), _text(given.get(b"traceparent")))
+    reason = word(error)
+    headers = {"x-request-id": here.request_id} | ({"connection": "close"} if scope["type"] == "http" else {})
+    try:
+        await refusal(error, scope["path"], headers)(scope, receive, send)
+    finally:
+        data = {
+            "method": scope.get("method", "GET"),
+            "path": scope["path"],
+            "status": int(error.status),
+            "reason": reason,
+            "duration_ms": int((time.perf_counter() - begun) * 1e6) / 1000,
+        }
+        line.write(logging.WARNING, data, here)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
 
 
 def failed(failure: UpstreamFailureError, service: Service) -> OpsBuddyError:

@@ -16,7 +16,7 @@ from opsbuddy_gateway.handlers.failures import failed, refusal
 from opsbuddy_gateway.handlers.gate import Gate
 from opsbuddy_gateway.models import MethodNotAllowedError, Reason, UpstreamFailureError
 from opsbuddy_gateway.service import headers as fields
-from opsbuddy_gateway.service.admission import admitted
+from opsbuddy_gateway.service.admission import admitted, judge
 from opsbuddy_gateway.service.breaker import Ticket
 from opsbuddy_gateway.service.endpoints import Endpoint
 from opsbuddy_gateway.service.routing import Route, upstream_target
@@ -27,7 +27,6 @@ from opsbuddy_gateway.storage.upstream import UpstreamAnswer, UpstreamClient, Up
 log = get_logger("proxy")
 line = Line("proxy", "Request proxied", operation="proxy")
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-FAILED_STATUSES = frozenset({502, 503, 504})
 SERVER_ERROR = 500
 NO_BODY_STATUSES = frozenset({204, 304})
 
@@ -141,10 +140,7 @@ class Proxy:
         client.unlimited()
         service.metrics.latency.observe(taken)
         service.window.record(taken, failed=answer.status >= SERVER_ERROR)
-        if answer.status in FAILED_STATUSES:
-            ticket.failed()
-        else:
-            ticket.succeeded()
+        judge(ticket, answer.status, answer.headers)
         return answer
 
     async def _attempts(self, exchange: HttpExchange, service: Service) -> UpstreamAnswer:

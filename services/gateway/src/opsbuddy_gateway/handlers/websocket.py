@@ -12,10 +12,9 @@ from opsbuddy_core.logs import Line
 from opsbuddy_gateway.handlers.exchange import Accounts, Exchange
 from opsbuddy_gateway.handlers.failures import failed, refusal
 from opsbuddy_gateway.handlers.gate import Gate
-from opsbuddy_gateway.handlers.proxy import FAILED_STATUSES
 from opsbuddy_gateway.models import Reason, UpstreamFailureError
 from opsbuddy_gateway.service import headers as fields
-from opsbuddy_gateway.service.admission import admitted
+from opsbuddy_gateway.service.admission import admitted, judge
 from opsbuddy_gateway.service.endpoints import Endpoint
 from opsbuddy_gateway.service.routing import Route, upstream_target
 from opsbuddy_gateway.service.services import Service, Services
@@ -91,7 +90,7 @@ class WebSockets:
             try:
                 socket = await self._opened(exchange, service)
             except RefusedError as refused:
-                ticket.failed() if refused.status in FAILED_STATUSES else ticket.succeeded()
+                judge(ticket, refused.status, refused.headers)
                 raise
             except UpstreamFailureError as failure:
                 if failure.reason is not Reason.NO_ENDPOINT:
