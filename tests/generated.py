@@ -31,6 +31,16 @@ BY_HELM: Files = {"manifests/install.yaml": install_manifest.text}
 """Likewise, for what Helm makes of the files above. `check` leaves it to the tests of the charts, so that it needs no Helm."""
 
 
+def _http() -> str:
+    from tests.documents import interfaces  # noqa: PLC0415 - it imports every service
+
+    return interfaces.http()
+
+
+BY_SERVICES: Files = {"docs/reference/http.md": _http}
+"""Likewise, for what the services say of themselves. `check` leaves it to a test, which has them imported."""
+
+
 def check() -> int:
     """Print how the files differ from what would be generated; returns the exit code."""
     differences = [line for path, make in FILES.items() for line in difference(path, make())]
@@ -42,7 +52,7 @@ def check() -> int:
 
 def write() -> int:
     """Write what differs and say what was written; returns the exit code."""
-    _bring_up_to_date(FILES)
+    _bring_up_to_date(FILES | BY_SERVICES)
     if helm.binary() is None:
         sys.stderr.write(f"{', '.join(BY_HELM)} not looked at: {helm.MISSING}\n")
         return 1

@@ -48,7 +48,7 @@ def resource() -> str:
     ]
     for part in ("spec", "status"):
         below = schema["properties"][part]
-        parts += [f"## {part}\n", _table(("field", "type", "default", "meaning"), _fields(below, "")), ""]
+        parts += [f"## {part}\n", table(("field", "type", "default", "meaning"), _fields(below, "")), ""]
         if part == "spec":
             rules = list(dict.fromkeys(_rules(schema)))
             parts += ["## What is refused\n", *(f"- {_cell(rule)}" for rule in rules), ""]
@@ -113,11 +113,11 @@ def settings() -> str:
             "these variables are read from the environment alone: [Follow a request](../how-to/trace.md).\n"
         ),
         "## Every program\n",
-        _table(("variable", "default", "meaning"), _variables(Settings)),
+        table(("variable", "default", "meaning"), _variables(Settings)),
         "",
     ]
     for name, read in PROGRAMS.items():
-        parts += [f"## {name}\n", _table(("variable", "default", "meaning"), _variables(read, beside=Settings)), ""]
+        parts += [f"## {name}\n", table(("variable", "default", "meaning"), _variables(read, beside=Settings)), ""]
     return "\n".join(parts)
 
 
@@ -144,7 +144,7 @@ def _default(info: FieldInfo) -> str:
     return f"`{json.dumps(value, default=str)}`".replace('`"', "`").replace('"`', "`")
 
 
-def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
 
