@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 MEMBERS := core operator services/gateway services/file-service services/utility-service services/analytics-service services/timeseries-service services/ui-service
 INSTALLED := $(VENV)/.installed
-FAST := not contract and not influxdb and not postgres and not s3 and not browser and not e2e and not demo and not charts and not docker and not compose and not process
+FAST := not contract and not influxdb and not postgres and not s3 and not collector and not browser and not e2e and not demo and not charts and not docker and not compose and not process
 
 # Folders of fast tests in memory where the machine has a file system there: databases wait for the disk with each commit.
 MEMORY := $(if $(wildcard /dev/shm/.),PYTEST_DEBUG_TEMPROOT=/dev/shm)

@@ -30,8 +30,8 @@ stage "the Docker daemon that is started where none runs, and that it goes witho
 pytest -m docker
 stage "contracts with a real API server"
 pytest -n 3 --dist loadscope -m contract
-stage "services on a real InfluxDB, PostgreSQL and S3"
-pytest -n 2 --dist loadfile -m "influxdb or postgres or s3"
+stage "services on a real InfluxDB, PostgreSQL and S3, their traces in a real Collector"
+pytest -n 2 --dist loadfile -m "influxdb or postgres or s3 or collector"
 stage "the platform as local processes, and the web UI in a real browser"
 pytest -n 2 --dist loadscope -m "demo or browser"
 stage "the whole platform on a kind cluster"

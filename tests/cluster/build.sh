@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the cluster's programs from pinned Go modules into $CLUSTER_BIN, each module once: a stamp of its go.sum says that it is there.
-# Cold, on two cores: kubernetes 4-10 min, influxdb 4 (needs cargo and pkg-config too), helm 2, coredns 1-3, metrics-server 1.5, kwok 1.
+# Cold, on two cores: kubernetes 4-10 min, influxdb 4 (needs cargo and pkg-config too), helm 2, otelcol 2, coredns 1-3, metrics-server 1.5, kwok 1.
 #
-#   ./build.sh [kubernetes kubectl helm kind coredns kube-router metrics-server local-path-provisioner cri-tools influxdb kwok versitygw compose buildx]
+#   ./build.sh [kubernetes kubectl helm kind coredns kube-router metrics-server local-path-provisioner cri-tools influxdb kwok versitygw otelcol compose buildx]
 set -euo pipefail
 [[ -z ${BIN:-} ]] || export CLUSTER_BIN=$BIN
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
@@ -27,6 +27,7 @@ build_cri-tools() { plain sigs.k8s.io/cri-tools/cmd/crictl; }
 build_kube-router() { plain github.com/cloudnativelabs/kube-router/v2/cmd/kube-router; }
 build_local-path-provisioner() { plain github.com/rancher/local-path-provisioner; }
 build_versitygw() { plain github.com/versity/versitygw/cmd/versitygw; }
+build_otelcol() { plain . '' otelcol; }
 build_helm() { plain helm.sh/helm/v3/cmd/helm; }
 build_coredns() { plain github.com/coredns/coredns; }
 build_metrics-server() { plain sigs.k8s.io/metrics-server/cmd/metrics-server; }
@@ -49,7 +50,7 @@ build() {
   "build_$1"
 }
 
-(($#)) || set -- kubernetes helm kind coredns kube-router metrics-server local-path-provisioner cri-tools influxdb kwok versitygw compose buildx
+(($#)) || set -- kubernetes helm kind coredns kube-router metrics-server local-path-provisioner cri-tools influxdb kwok versitygw otelcol compose buildx
 mapfile -t wanted < <(missing "$@")
 ((${#wanted[@]})) || exit 0
 mkdir -p "$CLUSTER_BIN"

@@ -20,3 +20,7 @@ def _built(settings: GatewaySettings) -> tuple[ASGIApp, Health]:
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     return built
+
+
+if __name__ == "__main__":
+    main()
