@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -31,7 +31,8 @@ from opsbuddy_core.settings import StateSettings
 T = TypeVar("T")
 FIRST_TRY_SECONDS = 10
 BUSY_MILLISECONDS = 5000
-LONGEST_PAUSE = 30.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+Outage = Literal["writing", "all"]  # what does not work, as far as attempts have told
 SQLITE_SETTINGS = (
     f"PRAGMA busy_timeout={BUSY_MILLISECONDS}",
     "PRAGMA journal_mode=WAL",
@@ -65,6 +66,7 @@ class Database:
         self.shared = url.get_backend_name() != "sqlite"
         self._package, self._url = package, url
         self._current = asyncio.Event()
+        self._out: Outage | None = None
         self._engine = _engine(url)
         self._writer = self._engine.execution_options(write=True)
         self._direct = None if self.shared else _direct(url)
@@ -94,10 +96,14 @@ class Database:
         finally:
             preparing.cancel()
             await asyncio.gather(preparing, return_exceptions=True)
-            await asyncio.to_thread(self._thread.shutdown)
-            if self._direct:
-                self._direct.dispose()
-            await self._engine.dispose()
+            await self.close()
+
+    async def close(self) -> None:
+        """Give every connection back; `running` does it."""
+        await asyncio.to_thread(self._thread.shutdown)
+        if self._direct:
+            self._direct.dispose()
+        await self._engine.dispose()
 
     async def probe(self) -> None:
         """Raise when the database cannot be asked."""
@@ -118,6 +124,25 @@ class Database:
         async with self._transaction(self._writer) as connection:
             yield connection
 
+    async def snapshot(self, work: Callable[[Connection], T]) -> T:
+        """Return what `work` reads: all of it as of one moment, whatever is written meanwhile."""
+        async with self._engine.connect() as connection:
+            if self.shared:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            async with connection.begin():
+                return await connection.run_sync(work)
+
+    async def rebuild(self, work: Callable[[Connection, Callable[[str], None]], None]) -> None:
+        """Let `work` make the schema and its content anew, all in one transaction; what it is given brings the schema to a revision."""
+        await self._make_folder()
+        async with self._writer.begin() as connection:
+            await connection.run_sync(lambda c: work(c, lambda revision: self._run_scripts(c, revision)))
+
+    @property
+    def version_table(self) -> str:
+        """Name of the table that says which revision the schema has."""
+        return f"{self._package}_schema"
+
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` does in a transaction that is durable by then, or undone when it raises. It knows nothing of asyncio.
 
@@ -126,7 +151,7 @@ class Database:
         if self._direct is None:
             async with self.writing() as connection:
                 return await connection.run_sync(work)
-        with self._translating():
+        with self._translating(writes=True):
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, self._direct, work)
 
     def _write(self, engine: Engine, work: Callable[[Connection], T]) -> T:
@@ -135,12 +160,12 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
-        with self._translating():
+        with self._translating(writes=engine is self._writer):
             async with engine.begin() as connection:
                 yield connection
 
     @contextmanager
-    def _translating(self) -> Iterator[None]:
+    def _translating(self, *, writes: bool) -> Iterator[None]:
         if not self._current.is_set():
             raise UnavailableError("The database does not answer yet; try again in a few seconds.", retry_after=3)
         try:
@@ -148,34 +173,54 @@ class Database:
         except (IntegrityError, DataError, ProgrammingError):
             raise
         except (DBAPIError, PoolTimeoutError, OSError) as error:
+            self._failed(error, writes=writes)
             raise _failure(error) from error
+        else:
+            self._worked(writes=writes)
+
+    def _failed(self, error: Exception, *, writes: bool) -> None:
+        """Log that it failed: once for an outage, however many attempts it takes."""
+        if self._out is None:
+            log.error("The database failed", operation="database", error=_words(error))
+            self._out = "writing" if writes else "all"
+
+    def _worked(self, *, writes: bool) -> None:
+        if self._out == "all" or (self._out == "writing" and writes):  # from a full disk one can still read
+            log.info("The database works again", operation="database")
+            self._out = None
 
     async def _prepare(self) -> None:
-        pause = 0.5
+        pause = FIRST_PAUSE
         while True:
             try:
                 await self._upgrade()
             except Exception as error:  # noqa: BLE001 - whatever a driver raises: try again, and show it
-                log.warning("The schema could not be brought up to date", operation="migrate", error=_words(error))
+                if pause == FIRST_PAUSE:
+                    log.warning("The schema could not be brought up to date", operation="migrate", error=_words(error))
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
+                if pause != FIRST_PAUSE:
+                    log.info("The schema is up to date now", operation="migrate")
                 self._current.set()
                 return
 
     async def _upgrade(self) -> None:
-        if not self.shared and self._url.database:
-            await asyncio.to_thread(Path(self._url.database).parent.mkdir, parents=True, exist_ok=True)
+        await self._make_folder()
         async with self._writer.begin() as connection:
             await connection.run_sync(self._run_scripts)
 
-    def _run_scripts(self, connection: Connection) -> None:
+    async def _make_folder(self) -> None:
+        if not self.shared and self._url.database:
+            await asyncio.to_thread(Path(self._url.database).parent.mkdir, parents=True, exist_ok=True)
+
+    def _run_scripts(self, connection: Connection, revision: str = "head") -> None:
         if self.shared:  # replicas start together; one of them does the work
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": self._package})
         config = Config()
         config.set_main_option("script_location", f"{self._package}:migrations")
-        config.attributes.update(connection=connection, version_table=f"{self._package}_schema")
-        command.upgrade(config, "head")
+        config.attributes.update(connection=connection, version_table=self.version_table)
+        command.upgrade(config, revision)
 
 
 def _engine(url: URL) -> AsyncEngine:
@@ -222,7 +267,6 @@ def _failure(error: Exception) -> OpsBuddyError:
     code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
     if code == sqlite3.SQLITE_FULL:
         return StorageFullError("The disk of the database is full; nothing was stored. Make room, then try again.")
-    log.error("The database failed", operation="database", error=_words(error))
     return UnavailableError("The database does not answer at the moment; try again in a few seconds.", retry_after=3)
 
 

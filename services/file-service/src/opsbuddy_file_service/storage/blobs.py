@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -80,6 +80,28 @@ class ObjectStore:
         except (BaseError, OSError) as error:
             raise _failure(error) from error
         return _pieces(found)
+
+    def reader(self, key: str) -> "tuple[BinaryIO | obstore.ReadableFile, int] | None":
+        """Return a content to be read piece by piece, and its size, without asyncio; None when it is not there."""
+        try:
+            if self._folder:
+                path = self._folder / key
+                return path.open("rb"), path.stat().st_size
+            found = obstore.open_reader(self._store, key)
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as error:
+            raise _failure(error) from error
+        return found, found.size
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store what a file has, without asyncio; durable when it returns."""
+        try:
+            obstore.put(self._store, key, path, chunk_size=REMOTE_PART, max_concurrency=2)
+            if self._folder:
+                _make_durable(self._folder / key)
+        except (BaseError, OSError) as error:
+            raise _failure(error) from error
 
     async def delete(self, key: str) -> None:
         try:

@@ -34,18 +34,25 @@ def load(given: SecretStr | None, file: Path | None, data_dir: Path) -> list[str
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         if not own.exists():
-            _make(own)
+            _write(own, [Fernet.generate_key().decode()])
         return parse(own.read_text())
     except OSError as error:
         log.warning("No key for secret configurations: set SECRET_KEYS", operation="start", error=error.strerror)
         return []
 
 
-def _make(path: Path) -> None:
+def keep(data_dir: Path, restored: list[str]) -> None:
+    """Let the file of this service's own begin with restored keys; those that are in it stay, because something may be sealed with them."""
+    own = data_dir / OWN
+    there = parse(own.read_text()) if own.exists() else []
+    _write(own, restored + [key for key in there if key not in restored])
+
+
+def _write(path: Path, content: list[str]) -> None:
     draft = path.with_suffix(".draft")
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(file, "wb") as out:
-        out.write(Fernet.generate_key() + b"\n")
+        out.write("".join(f"{key}\n" for key in content).encode())
         out.flush()
         os.fsync(out.fileno())
     draft.rename(path)

@@ -1,0 +1,142 @@
+"""The bucket of InfluxDB 2, by the way that `influx backup` and `influx restore` take: the parts in which it lies on disk, as they are.
+
+Needs a token that may do everything (the operator's, which InfluxDB makes when it is set up). A restore fills a bucket of another name, and
+only when that is whole it takes the place of the bucket that was there.
+"""
+
+import json
+import shutil
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from email.parser import BytesParser
+from email.policy import HTTP
+from http import HTTPStatus
+from pathlib import Path
+from typing import IO, Any
+
+from typing_extensions import override
+
+from opsbuddy_core.backup.archive import BackupError, Writer
+from opsbuddy_core.backup.tool import Part
+from opsbuddy_core.settings import InfluxSettings
+
+FILE, SHARDS = "bucket.json", "shards"
+LIMIT = 120.0  # seconds without a byte
+RESTORED = ".restored"
+
+
+class Bucket(Part):
+    """The bucket of the settings."""
+
+    def __init__(self, settings: InfluxSettings) -> None:
+        self._url, self._org, self._name = settings.influxdb_url, settings.influxdb_org, settings.influxdb_database
+        token = settings.influxdb_token.get_secret_value() if settings.influxdb_token else ""
+        self._headers = {"Authorization": f"Token {token}"}
+
+    @override
+    def save(self, archive: Writer, draft: Path) -> None:
+        bucket = self._metadata()
+        for shard in _shards(bucket):
+            copy = draft / str(shard)
+            try:
+                with self._ask("GET", f"/api/v2/backup/shards/{shard}") as answer, copy.open("wb") as out:
+                    shutil.copyfileobj(answer, out)
+            except _RefusedError as refused:
+                if (
+                    refused.status != HTTPStatus.NOT_FOUND
+                ):  # its time was up: the bucket's rule has removed it meanwhile
+                    raise
+                continue
+            archive.add_file(f"{SHARDS}/{shard}", copy)
+            copy.unlink()
+        archive.add_bytes(FILE, json.dumps(bucket).encode())
+
+    @override
+    def hindrance(self, *, force: bool) -> str | None:
+        if force or not self._occupied():
+            return None
+        return f"The bucket {self._name} has data already; --force replaces it."
+
+    @override
+    def load(self, folder: Path) -> None:
+        bucket = json.loads((folder / FILE).read_text())
+        draft = self._name + RESTORED
+        self._remove(draft)
+        bucket |= {"organizationID": self._org_id(), "organizationName": self._org, "bucketName": draft}
+        made = self._json("POST", "/api/v2/restore/bucketMetadata", json.dumps(bucket).encode())
+        try:
+            numbers = {mapping["oldId"]: mapping["newId"] for mapping in made["shardMappings"]}
+            for shard in _shards(bucket):
+                path = folder / SHARDS / str(shard)
+                if path.exists() and shard in numbers:
+                    with path.open("rb") as content:
+                        self._ask(
+                            "POST", f"/api/v2/restore/shards/{numbers[shard]}", content, path.stat().st_size
+                        ).close()
+        except BaseException:
+            self._remove(draft)
+            raise
+        self._remove(self._name)
+        self._json("PATCH", f"/api/v2/buckets/{made['id']}", json.dumps({"name": self._name}).encode())
+
+    def _metadata(self) -> dict[str, Any]:
+        with self._ask("GET", "/api/v2/backup/metadata") as answer:
+            head = f"Content-Type: {answer.headers['Content-Type']}\r\n\r\n".encode()
+            document = BytesParser(policy=HTTP).parsebytes(head + answer.read())
+        for part in document.iter_parts():
+            if part.get_param("name", header="content-disposition") == "buckets":
+                for bucket in json.loads(part.get_payload(decode=True)):  # type: ignore[arg-type]  # bytes, of a part that has no parts
+                    if (bucket["organizationName"], bucket["bucketName"]) == (self._org, self._name):
+                        return dict(bucket)
+        raise BackupError(f"InfluxDB has no bucket {self._name} of the organization {self._org}.")
+
+    def _occupied(self) -> bool:
+        flux = f"from(bucket: {json.dumps(self._name)}) |> range(start: 0) |> limit(n: 1) |> group() |> limit(n: 1)"
+        body = json.dumps({"query": flux, "type": "flux"}).encode()
+        query = urllib.parse.urlencode({"org": self._org})
+        with self._ask("POST", f"/api/v2/query?{query}", body) as answer:
+            return bool(answer.read().strip())
+
+    def _org_id(self) -> str:
+        found = self._json("GET", f"/api/v2/orgs?{urllib.parse.urlencode({'org': self._org})}")
+        return str(found["orgs"][0]["id"])
+
+    def _remove(self, name: str) -> None:
+        query = urllib.parse.urlencode({"org": self._org, "name": name})
+        for bucket in self._json("GET", f"/api/v2/buckets?{query}").get("buckets", []):
+            self._ask("DELETE", f"/api/v2/buckets/{bucket['id']}").close()
+
+    def _json(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
+        with self._ask(method, path, body) as answer:
+            return dict(json.load(answer))
+
+    def _ask(self, method: str, path: str, body: bytes | IO[bytes] | None = None, size: int | None = None) -> Any:
+        headers = dict(self._headers)
+        if body is not None:
+            headers["Content-Type"] = "application/json" if size is None else "application/octet-stream"
+        if size is not None:
+            headers["Content-Length"] = str(size)
+        request = urllib.request.Request(f"{self._url}{path}", data=body, headers=headers, method=method)  # noqa: S310 - http, of the settings
+        try:
+            return urllib.request.urlopen(request, timeout=LIMIT)  # noqa: S310 - likewise
+        except urllib.error.HTTPError as error:
+            with error:
+                said = error.read(500).decode(errors="replace").strip()
+            raise _RefusedError(error.code, f"InfluxDB answers {error.code}: {said}") from error
+        except OSError as error:
+            raise BackupError(f"InfluxDB cannot be reached ({error}).") from error
+
+
+class _RefusedError(BackupError):
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def _shards(bucket: dict[str, Any]) -> Iterator[int]:
+    for policy in bucket["retentionPolicies"]:
+        for group in policy["shardGroups"] or ():
+            if not group.get("deletedAt"):
+                yield from (shard["id"] for shard in group["shards"] or ())

@@ -1,0 +1,49 @@
+"""What the utility service keeps, for an archive: configurations with their history, the audit, and the keys that open its secrets."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from typing_extensions import override
+
+from opsbuddy_core.backup.archive import BackupError, Writer
+from opsbuddy_core.backup.tables import Tables
+from opsbuddy_core.backup.tool import Part
+from opsbuddy_utility_service.factory import database_of
+from opsbuddy_utility_service.settings import UtilitySettings
+from opsbuddy_utility_service.storage import keys
+from opsbuddy_utility_service.storage.tables import audit, configs, metadata, versions
+
+
+def parts(settings: UtilitySettings) -> Sequence[Part]:
+    """Return what is to be saved and restored; the keys first, because without them the rest is not to be changed."""
+    return [Keys(settings), Tables(lambda: database_of(settings), metadata, [configs, versions, audit])]
+
+
+class Keys(Part):
+    """The keys of secrets, in the clear: the archive is as secret as they are."""
+
+    def __init__(self, settings: UtilitySettings) -> None:
+        self._settings = settings
+        self._given = bool(settings.secret_keys or settings.secret_keys_file)
+
+    @override
+    def save(self, archive: Writer, draft: Path) -> None:
+        archive.add_bytes(keys.OWN, "".join(f"{key}\n" for key in self._load()).encode())
+
+    @override
+    def hindrance(self, *, force: bool) -> str | None:
+        return None
+
+    @override
+    def load(self, folder: Path) -> None:
+        """Let the service have the keys of the archive. Raises BackupError where it is given others by its settings."""
+        saved = keys.parse((folder / keys.OWN).read_text())
+        if not self._given:
+            keys.keep(self._settings.data_dir, saved)
+        elif missing := len(set(saved) - set(self._load())):
+            raise BackupError(
+                f"{missing} of the archive's keys for secrets are not in SECRET_KEYS or SECRET_KEYS_FILE: add them there, from {keys.OWN} in the archive."
+            )
+
+    def _load(self) -> list[str]:
+        return keys.load(self._settings.secret_keys, self._settings.secret_keys_file, self._settings.data_dir)

@@ -1,0 +1,163 @@
+"""The archive: what was not written so is refused. The file of a store: one moment of it, and never under a running service."""
+
+import io
+import json
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from opsbuddy_core.backup.archive import BackupError, Writer, newer, unpack
+from opsbuddy_core.backup.sqlite_file import SqliteFile
+from opsbuddy_core.sqlite import SqliteStore
+
+SCHEMA = ["CREATE TABLE pair (a INTEGER, b INTEGER)"]
+
+
+def archived(service: str = "file-service", version: str = "0.1.0", **members: bytes) -> bytes:
+    out = io.BytesIO()
+    with Writer(out, service, version) as archive:
+        for name, content in members.items():
+            archive.add_bytes(name, content)
+    return out.getvalue()
+
+
+def refused(archive: bytes, folder: Path) -> str:
+    with pytest.raises(BackupError) as error:
+        unpack(io.BytesIO(archive), folder)
+    return str(error.value)
+
+
+def tar(*members: tuple[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w|") as archive:
+        for name, content in members:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+
+def test_what_was_archived_comes_out_and_nobody_else_may_read_it(tmp_path: Path) -> None:
+    manifest = unpack(io.BytesIO(archived(one=b"1", two=b"2" * 100_000)), tmp_path)
+    assert (manifest.service, manifest.version, manifest.parts["one"]["bytes"]) == ("file-service", "0.1.0", 1)
+    assert (tmp_path / "two").read_bytes() == b"2" * 100_000
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_an_archive_with_one_byte_changed_is_refused(tmp_path: Path) -> None:
+    whole = bytearray(archived(one=b"x" * 5000))
+    whole[1000] ^= 1
+    assert "one is not what was written" in refused(bytes(whole), tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0, 100, 512, 3000, 6000])
+def test_an_archive_that_was_cut_off_is_refused(kept: int, tmp_path: Path) -> None:
+    assert refused(archived(one=b"x" * 5000)[:kept], tmp_path)
+
+
+def test_an_archive_that_lacks_a_part_is_refused(tmp_path: Path) -> None:
+    manifest = {"format": 1, "service": "s", "version": "0.1.0", "at": "", "parts": {"one": {"bytes": 0, "sha256": ""}}}
+    assert "one is not what was written" in refused(tar(("manifest.json", json.dumps(manifest).encode())), tmp_path)
+
+
+def test_an_archive_of_a_newer_format_is_refused(tmp_path: Path) -> None:
+    assert "newer format" in refused(tar(("manifest.json", b'{"format": 2}')), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", "a/../../outside"])
+def test_no_member_is_written_outside_of_the_folder(name: str, tmp_path: Path) -> None:
+    assert "leads out" in refused(tar((name, b"x")), tmp_path / "inside")
+    assert not (tmp_path / "outside").exists()
+
+
+def test_an_archive_whose_writing_failed_is_refused(tmp_path: Path) -> None:
+    out = io.BytesIO()
+
+    def write() -> None:
+        with Writer(out, "s", "0.1.0") as archive:
+            archive.add_bytes("one", b"1")
+            archive.add("two", 10, io.BytesIO(b"short"))
+
+    with pytest.raises(BackupError, match="could not be read to its end"):
+        write()
+    assert refused(out.getvalue(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("version", "than", "is_newer"), [("0.1.0", "0.1.0", False), ("0.2.0", "0.1.9", True), ("0.9.0", "0.10.0", False)]
+)
+def test_versions_are_compared_by_their_numbers(version: str, than: str, is_newer: bool) -> None:
+    assert newer(version, than) is is_newer
+
+
+async def test_a_store_is_saved_as_of_one_moment_while_it_is_written(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "pairs.sqlite3", SCHEMA)
+    await store.start()
+    ended = threading.Event()
+    out = io.BytesIO()
+
+    def save() -> None:
+        (tmp_path / "draft").mkdir()
+        with Writer(out, "s", "0.1.0") as archive:
+            SqliteFile(store.path, len(SCHEMA)).save(archive, tmp_path / "draft")
+        ended.set()
+
+    for number in range(50):
+        await store.write(lambda c, n=number: c.execute("INSERT INTO pair VALUES (?, ?)", (n, n)))
+    saving = threading.Thread(target=save)
+    saving.start()
+    while not ended.is_set():
+        await store.write(lambda c: c.execute("UPDATE pair SET a = a + 1, b = b + 1"))
+    saving.join()
+    assert "runs" in (SqliteFile(store.path, len(SCHEMA)).hindrance(force=True) or "")
+    await store.stop()
+
+    unpack(io.BytesIO(out.getvalue()), tmp_path / "saved")
+    restored = SqliteFile(tmp_path / "fresh" / "pairs.sqlite3", len(SCHEMA))
+    (tmp_path / "fresh").mkdir()
+    assert restored.hindrance(force=False) is None
+    restored.load(tmp_path / "saved")
+    with closing(sqlite3.connect(tmp_path / "fresh" / "pairs.sqlite3")) as connection:
+        rows = connection.execute("SELECT a, b FROM pair").fetchall()
+    assert len(rows) == 50
+    assert {a - b for a, b in rows} == {0}
+    assert len({a - n for n, (a, _) in enumerate(rows)}) == 1, "a half of an update was saved"
+    assert "--force" in (restored.hindrance(force=False) or "")
+    assert restored.hindrance(force=True) is None
+
+
+def test_a_store_of_a_newer_schema_is_refused_and_what_is_there_stays(tmp_path: Path) -> None:
+    (tmp_path / "saved").mkdir()
+    for path, number in ((tmp_path / "x.sqlite3", 1), (tmp_path / "saved" / "x.sqlite3", 2)):
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"PRAGMA user_version = {number}")
+    with pytest.raises(BackupError, match="newer schema"):
+        SqliteFile(tmp_path / "x.sqlite3", 1).load(tmp_path / "saved")
+    with closing(sqlite3.connect(tmp_path / "x.sqlite3")) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("archive", "said"),
+    [
+        (archived(one=b"1"), "This is an archive of file-service"),
+        (b"", "damaged"),
+        (archived("analytics-service", "99.0.0"), "of version 99.0.0"),
+    ],
+    ids=["of another service", "empty", "of a newer version"],
+)  # fmt: skip
+def test_a_tool_refuses_what_it_should_not_restore_and_leaves_nothing(
+    archive: bytes, said: str, tmp_path: Path
+) -> None:
+    program = [sys.executable, "-m", "opsbuddy_analytics_service.main", "restore"]
+    done = subprocess.run(program, env={"DATA_DIR": str(tmp_path)}, input=archive, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert said in done.stderr.decode()
+    assert not list(tmp_path.iterdir())
