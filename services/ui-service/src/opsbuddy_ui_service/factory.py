@@ -9,6 +9,7 @@ from opsbuddy_core import tracing
 from opsbuddy_core.health import Health
 from opsbuddy_core.web.app import create_app
 from opsbuddy_ui_service.assets import Assets
+from opsbuddy_ui_service.cluster import cluster_of
 from opsbuddy_ui_service.gateway import HttpGateway
 from opsbuddy_ui_service.handlers import (
     analytics_page,
@@ -35,7 +36,8 @@ def build(settings: UiSettings) -> tuple[FastAPI, Health]:
     health = Health(settings.title, "opsbuddy-ui-service")
     around = Surroundings(settings.expected_services, settings.stale_after, settings.pod_namespace)
     gateway = HttpGateway(settings, tracing.of_process(settings.service_name))
-    monitor = Monitor(gateway, around, settings.refresh_seconds)
+    cluster = cluster_of(settings)
+    monitor = Monitor(gateway, around, settings.refresh_seconds, cluster=cluster)
     files = Assets()
     rendering = Rendering(settings, files)
     streams = Streams(monitor, health, rendering, settings.max_streams)
@@ -52,7 +54,7 @@ def build(settings: UiSettings) -> tuple[FastAPI, Health]:
         utility_page.router(monitor, rendering, gateway),
         analytics_page.router(monitor, rendering, gateway),
         timeseries_page.router(monitor, rendering, gateway),
-        services_page.router(monitor, rendering),
+        services_page.router(monitor, rendering, cluster),
         asset_routes.router(files),
         services.router(monitor, gateway, health),
         api.router(gateway),

@@ -7,10 +7,9 @@ from typing import Any
 
 import orjson
 
-from opsbuddy_core import timestamps
 from opsbuddy_ui_service.logs_search import LEVELS, Search
 from opsbuddy_ui_service.models import Tone
-from opsbuddy_ui_service.time_range import HOUR, MINUTE, SECOND
+from opsbuddy_ui_service.time_range import around
 
 ERRORS = ("ERROR", "CRITICAL")
 TONES: Mapping[str, Tone] = {"ERROR": "bad", "CRITICAL": "bad", "WARNING": "warn"}
@@ -232,6 +231,5 @@ def moment_of(since: datetime | None, service: str) -> str:
     search = Search(service=service)
     if since is None:
         return search.address()
-    at = int(since.timestamp()) * SECOND
-    begin, end = (timestamps.render(at + span) for span in (-15 * MINUTE, HOUR // 2))
+    begin, end = around(since)
     return search.address(start=begin, end=end)

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from opsbuddy_core.health import HealthReport
+from opsbuddy_ui_service.resources import Change, Resource
 
 Bar = Literal["ok", "slow", "down", "none"]
 Tone = Literal["ok", "warn", "bad", "stale"]
@@ -94,6 +95,7 @@ class Observation:
     health: HealthReport | None = None
     gateway: ServiceStatus | None = None
     own: ServiceStatus | None = None
+    resources: tuple[Resource, ...] = ()
 
 
 class State(StrEnum):
@@ -127,7 +129,10 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One service on a page; figures as people read them, an en dash where there is none."""
+    """One service on a page; figures as people read them, an en dash where there is none.
+
+    `changed`: what was done to its resource before its trouble began.
+    """
 
     name: str
     port: int | None
@@ -145,6 +150,7 @@ class Row:
     requests: str
     breaker: str | None
     circuit: str
+    changed: Change | None = None
 
     @property
     def beat(self) -> str:

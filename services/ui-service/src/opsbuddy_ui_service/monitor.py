@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from opsbuddy_core.errors import OpsBuddyError
 from opsbuddy_core.health import HealthReport
 from opsbuddy_core.logs import get_logger
+from opsbuddy_ui_service.cluster import Cluster
 from opsbuddy_ui_service.gateway import Gateway
 from opsbuddy_ui_service.minutes import Minutes
 from opsbuddy_ui_service.models import Observation, ServiceStatus, View
+from opsbuddy_ui_service.resources import Resource
 from opsbuddy_ui_service.service import Surroundings, look
 
 log = get_logger("monitor")
@@ -35,9 +37,16 @@ class Monitor:
     """The state of the platform, as fresh as the gateway's last answer."""
 
     def __init__(
-        self, gateway: Gateway, around: Surroundings, refresh: float, clock: Callable[[], datetime] = utc_now
+        self,
+        gateway: Gateway,
+        around: Surroundings,
+        refresh: float,
+        clock: Callable[[], datetime] = utc_now,
+        cluster: Cluster | None = None,
     ) -> None:
         self._gateway, self._around, self._refresh, self._clock = gateway, around, refresh, clock
+        self._cluster = cluster
+        self._reading: asyncio.Task[None] | None = None
         self._seen = Observation(started=clock())
         self._number = 0
         self._changed = asyncio.Condition()
@@ -72,8 +81,10 @@ class Monitor:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            tasks = [each for each in (task, self._reading) if each]
+            for each in tasks:
+                each.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
@@ -104,10 +115,25 @@ class Monitor:
                 health=health,
                 gateway=self._of_gateway(health, now),
                 own=self._own(now),
+                resources=self._seen.resources,
             )
         async with self._changed:
             self._number += 1
             self._changed.notify_all()
+        self._look_for_changes()
+
+    def _look_for_changes(self) -> None:
+        """Have the resources read while something is wrong. Nobody waits for it: what it finds is in the next view."""
+        if self._cluster and self.view().attention and (self._reading is None or self._reading.done()):
+            self._reading = asyncio.create_task(self._read_resources(self._cluster), name="resources")
+
+    async def _read_resources(self, cluster: Cluster) -> None:
+        found: tuple[Resource, ...] = ()
+        try:
+            found = (await cluster.resources()).found
+        except OpsBuddyError as error:
+            log.debug("The resources cannot be read", operation="monitor", reason=error.detail)
+        self._seen = replace(self._seen, resources=found)
 
     def _of_gateway(self, health: HealthReport, now: datetime) -> ServiceStatus:
         """Return the state of the gateway; durations are those of this process's own questions."""

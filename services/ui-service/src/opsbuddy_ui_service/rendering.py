@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from opsbuddy_ui_service import series_search
 from opsbuddy_ui_service.assets import Assets
 from opsbuddy_ui_service.logs_view import moment_of
 from opsbuddy_ui_service.models import View
@@ -38,11 +39,7 @@ RAIL = (
     Entry("services", "/services", "Services", "v", "M4 5h16v5H4zm0 9h16v5H4zM7.5 7.5h.01m-.01 9h.01"),
 )
 PAGES = frozenset(entry.name for entry in RAIL)
-LIVE = {
-    "home": "_home.html",
-    "system": "_system.html",
-    "services": "_services.html",
-}  # the part that changes with the state; the others have a strip
+LIVE = {"home": "_home.html", "system": "_system.html"}  # the part that changes with the state; the others have a strip
 
 
 class Rendering:
@@ -60,6 +57,7 @@ class Rendering:
         self._environment.globals.update(
             asset=assets.url,
             logs_of=moment_of,
+            metrics_of=series_search.moment_of,
             namespace_name=settings.pod_namespace or "",
             rail=RAIL,
             resources=f"kubectl{f' -n {settings.pod_namespace}' if settings.pod_namespace else ''} get opsbuddyservices -o wide",

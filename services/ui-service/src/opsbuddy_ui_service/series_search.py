@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
 from opsbuddy_core import timestamps
-from opsbuddy_ui_service.time_range import DAY, HOUR, MINUTE, NOW, SECOND, read_range
+from opsbuddy_ui_service.time_range import DAY, HOUR, MINUTE, NOW, SECOND, around, read_range
 
 RAW = "raw"
 FUNCTIONS = {
@@ -170,6 +171,12 @@ def names_of(text: str) -> tuple[str, str]:
     """Return measurement and field of such a word; a blank field where it has none."""
     measurement, _, name = text.partition("/")
     return unquote(measurement), unquote(name)
+
+
+def moment_of(since: datetime) -> str:
+    """Return the address of the metrics at the time when a trouble began."""
+    start, end = around(since)
+    return Search(start=start, end=end).address()
 
 
 def bucket(span: int) -> str:

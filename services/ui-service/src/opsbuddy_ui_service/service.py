@@ -7,6 +7,7 @@ from datetime import datetime
 from opsbuddy_ui_service.figures import NONE, milliseconds, percent
 from opsbuddy_ui_service.judgement import circuit, judge
 from opsbuddy_ui_service.models import MINUTES, NO_BARS, Observation, Row, ServiceStatus, State, Tone, View
+from opsbuddy_ui_service.resources import Resource, change_before
 from opsbuddy_ui_service.sentence import summary, truth
 
 OWN = "ui-service"
@@ -50,6 +51,7 @@ def look(seen: Observation, now: datetime, around: Surroundings) -> View:
     live = seen.heard is not None and (now - seen.heard).total_seconds() <= around.stale_after
     since = seen.heard or seen.started
     rows = tuple(_row(service, now, around) for service in _services(seen, around.expected, live=live))
+    rows = _with_changes(rows, seen.resources)
     if not live:
         rows = tuple(
             row if row.name == OWN and seen.own else _lost(row, since, now, around, seen.failure) for row in rows
@@ -99,6 +101,17 @@ def _row(service: ServiceStatus, now: datetime, around: Surroundings) -> Row:
         requests=NONE if service.requests is None else f"{service.requests:,}",
         breaker=service.breaker,
         circuit=circuit(service),
+    )
+
+
+def _with_changes(rows: tuple[Row, ...], resources: Sequence[Resource]) -> tuple[Row, ...]:
+    """Say of what is in trouble what was done to its resource before."""
+    named = {resource.name: resource for resource in resources}
+    return tuple(
+        replace(row, changed=change_before(named[row.name], row.since))
+        if row.since and row.name in named and row.state is not State.HEALTHY
+        else row
+        for row in rows
     )
 
 

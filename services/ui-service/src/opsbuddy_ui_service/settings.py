@@ -1,5 +1,7 @@
 """Settings of the UI service."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from opsbuddy_core.settings import MIB, Settings
@@ -20,7 +22,16 @@ class UiSettings(Settings):
         ("file-service", "utility-service", "analytics-service", "timeseries-service"),
         description="Services that are shown even when the gateway does not know them, as a JSON list",
     )
-    pod_namespace: str | None = Field(None, description="Namespace that the commands on the pages name")
+    pod_namespace: str | None = Field(
+        None, description="Namespace that the commands on the pages name, and whose OpsBuddyServices are shown"
+    )
+    kubernetes_service_host: str | None = Field(None, description="Set by Kubernetes in every pod")
+    kubernetes_service_port: int = Field(443, ge=1, le=65535, description="Set by Kubernetes in every pod")
+    kubernetes_account: Path = Field(
+        Path("/var/run/secrets/kubernetes.io/serviceaccount"),
+        description="Folder with token and ca.crt by which the API server is asked for the OpsBuddyServices",
+    )
+    kubernetes_timeout: float = Field(2, ge=0.05, le=30, description="Longest wait for the API server, in seconds")
     max_streams: int = Field(200, ge=1, description="Most pages that are kept up to date at the same time")
     max_body_bytes: int = Field(
         1024 * MIB, ge=1, description="Largest request body in bytes; the services have limits of their own"

@@ -1,6 +1,7 @@
 """The stretch of time that an address names. No I/O, no clock of its own."""
 
 import re
+from datetime import datetime
 
 from opsbuddy_core import timestamps
 
@@ -26,6 +27,12 @@ def read_range(start: str, end: str, now: int) -> tuple[int, int, dict[str, str]
     if not wrong and found[0] >= found[1]:
         wrong["end"] = "ends before it begins"
     return found[0], found[1], wrong
+
+
+def around(at: datetime) -> tuple[str, str]:
+    """Return the stretch in which to look for what a trouble began with: a quarter of an hour before until half an hour after."""
+    instant = int(at.timestamp()) * SECOND
+    return timestamps.render(instant - 15 * MINUTE), timestamps.render(instant + HOUR // 2)
 
 
 def moment(text: str, now: int) -> int:
