@@ -14,6 +14,7 @@ from typing_extensions import override
 from opsbuddy_core.errors import ConflictError
 from opsbuddy_core.health import Check, Health
 from opsbuddy_core.settings import Settings
+from opsbuddy_core.web import context
 from opsbuddy_core.web.app import create_app
 from tests.support.apps import client
 
@@ -175,6 +176,20 @@ async def test_metrics_count_by_route_pattern(http: httpx2.AsyncClient) -> None:
     text = (await http.get("/metrics")).text
     assert "opsbuddy_http_requests_total" in text
     assert "/no/such/path" not in text
+
+
+async def test_what_is_asked_for_all_day_has_a_line_only_when_it_fails(
+    http: httpx2.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(context.line, "write", lambda _level, data, _trace: asked.append(data["path"]))
+    for path in ("/health", "/metrics", "/things"):
+        assert (await http.get(path)).status_code == 200
+    assert asked == ["/things"]
+    database.healthy = False
+    for path in ("/health", "/assets/gone.js"):
+        assert (await http.get(path)).status_code >= 400
+    assert asked == ["/things", "/health", "/assets/gone.js"]
 
 
 async def test_docs_need_nothing_from_elsewhere(http: httpx2.AsyncClient) -> None:

@@ -17,7 +17,7 @@ from opsbuddy_core.logs import Line
 from opsbuddy_core.web.problems import REASON, answer, name, unexpected
 
 line = Line("access", "Request answered", operation="request")
-QUIET = ("/health", "/metrics")
+QUIET = ("/health", "/metrics", "/assets/")  # asked for all day, and of no interest while they are answered
 DRAIN_SECONDS, DRAIN_IDLE_SECONDS = 30.0, 2.0  # who sends nothing for that long is waiting for the answer
 CLOSE = {"connection": "close"}  # what may still come of the body is no request
 
