@@ -22,6 +22,11 @@ up: ## The whole platform on a kind cluster; says how to open it
 down: ## Remove the cluster and every trace of it
 	@tests/cluster/down.sh
 
+backup: $(INSTALLED) ## All that the demo keeps in one file, or with OF=compose that project: make backup FILE=monday.tar
+	@$(BIN)/python -m backup save $(or $(OF),demo) $(or $(FILE),$(error make backup FILE=monday.tar))
+restore: $(INSTALLED) ## The same back: make restore FILE=monday.tar (FORCE=1 replaces what is there)
+	@$(BIN)/python -m backup restore $(or $(OF),demo) $(or $(FILE),$(error make restore FILE=monday.tar)) $(if $(FORCE),--force)
+
 ##@ Develop
 install: $(INSTALLED) ## The virtual environment with everything in it
 check: $(INSTALLED) ## What a developer runs all day, under a minute: lint, types, import contracts, generated files, fast tests
@@ -46,6 +51,8 @@ generate: $(INSTALLED) ## Write the generated files anew: CRD, chart schema and 
 	@$(BIN)/python -m tests.generated write
 docs: $(INSTALLED) ## The site of docs/ in site/; a dead link or another warning ends it
 	@NO_COLOR=1 $(BIN)/zensical build --strict --clean
+screenshots: $(INSTALLED) ## Pictures of every page, both themes, three widths, in docs/screenshots/ (needs Chromium)
+	@$(BIN)/python -m tests.ui.screenshots
 audit: $(INSTALLED) ## Known vulnerabilities of what is locked, and a bill of materials in tests/.artifacts/sbom.json
 	@$(BIN)/python -m tests.audit
 lock: $(VENV)/bin/uv ## Resolve dependencies anew into requirements.lock
@@ -71,4 +78,4 @@ $(INSTALLED): $(VENV)/bin/uv requirements.lock pyproject.toml $(MEMBERS:=/pyproj
 	@flock $(VENV)/.make.lock $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
 	@touch $@
 
-.PHONY: demo up down install check properties test bench format generate docs audit lock clean help
+.PHONY: demo up down backup restore install check properties test bench format generate docs audit lock clean help
