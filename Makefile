@@ -27,11 +27,6 @@ backup: $(INSTALLED) ## All that the demo keeps in one file, or with OF=compose 
 restore: $(INSTALLED) ## The same back: make restore FILE=monday.tar (FORCE=1 replaces what is there)
 	@$(BIN)/python -m backup restore $(or $(OF),demo) $(or $(FILE),$(error make restore FILE=monday.tar)) $(if $(FORCE),--force)
 
-backup: $(INSTALLED) ## All that the demo keeps in one file, or with OF=compose that project: make backup FILE=monday.tar
-	@$(BIN)/python -m backup save $(or $(OF),demo) $(or $(FILE),$(error make backup FILE=monday.tar))
-restore: $(INSTALLED) ## The same back: make restore FILE=monday.tar (FORCE=1 replaces what is there)
-	@$(BIN)/python -m backup restore $(or $(OF),demo) $(or $(FILE),$(error make restore FILE=monday.tar)) $(if $(FORCE),--force)
-
 ##@ Develop
 install: $(INSTALLED) ## The virtual environment with everything in it
 check: $(INSTALLED) ## What a developer runs all day, under a minute: lint, types, import contracts, generated files, fast tests
@@ -83,4 +78,4 @@ $(INSTALLED): $(VENV)/bin/uv requirements.lock pyproject.toml $(MEMBERS:=/pyproj
 	@flock $(VENV)/.make.lock $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
 	@touch $@
 
-.PHONY: demo up down backup restore backup restore install check properties test bench format generate docs screenshots audit lock clean help
+.PHONY: demo up down backup restore install check properties test bench format generate docs screenshots audit lock clean help
