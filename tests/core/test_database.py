@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import Connection, text
 
+from opsbuddy_core import database as module
 from opsbuddy_core.database import Database
 from opsbuddy_core.errors import StorageFullError, UnavailableError
 from opsbuddy_core.settings import StateSettings
@@ -110,6 +111,26 @@ async def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
                 "INSERT INTO large VALUES (zeroblob(1000000))",
             )
         assert await count(opened) == 0
+
+
+async def test_an_outage_is_one_line_however_many_attempts_it_takes_and_one_when_it_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    for level in ("error", "info"):
+        monkeypatch.setattr(module.log, level, lambda words, **_: said.append(words))
+    large = "CREATE TABLE large AS SELECT zeroblob(1000000) AS x"
+    opened = database(tmp_path)
+    async with opened.running():
+        async with opened.reading() as connection:
+            pages = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
+        for _ in range(3):
+            with pytest.raises(StorageFullError):
+                await write(opened, f"PRAGMA max_page_count={pages}", large)
+            assert await count(opened) == 0, "that one can read is not the end of it"
+        await write(opened, "PRAGMA max_page_count=1000000", large)
+        await write(opened, "DROP TABLE large")
+    assert said == ["The database failed", "The database works again"]
 
 
 @pytest.mark.parametrize("url", ["mysql://root:hunter2@db/x", "hunter2", "postgresql:/hunter2"])

@@ -52,6 +52,7 @@ class Health:
     checks: tuple[Check, ...] = ()
     draining: bool = False
     started: float = field(default_factory=time.monotonic)
+    _failing: set[str] = field(default_factory=set)
 
     def info(self) -> ServiceInfo:
         return ServiceInfo(
@@ -60,7 +61,7 @@ class Health:
 
     async def results(self) -> dict[str, str]:
         """Try every check; name to `healthy`, or to what is wrong."""
-        return dict(zip([c.name for c in self.checks], await asyncio.gather(*map(_try, self.checks)), strict=True))
+        return dict(zip([c.name for c in self.checks], await asyncio.gather(*map(self._try, self.checks)), strict=True))
 
     async def report(self) -> HealthReport:
         results = await self.results()
@@ -79,18 +80,29 @@ class Health:
         if self.draining:
             return "shutting down"
         for check in self.checks:
-            if check.ready and (result := await _try(check)) != "healthy":
+            if check.ready and (result := await self._try(check)) != "healthy":
                 return f"{check.name}: {result}"
         return None
 
+    async def _try(self, check: Check) -> str:
+        try:
+            async with asyncio.timeout(LIMIT):
+                await check.probe()
+        except TimeoutError:
+            result = f"no answer within {LIMIT:g} s"
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises means: not healthy
+            result = f"failed ({type(error).__name__})"
+        else:
+            result = "healthy"
+        self._tell(check.name, result)
+        return result
 
-async def _try(check: Check) -> str:
-    try:
-        async with asyncio.timeout(LIMIT):
-            await check.probe()
-    except TimeoutError:
-        return f"no answer within {LIMIT:g} s"
-    except Exception as error:  # noqa: BLE001 - whatever a driver raises means: not healthy
-        log.warning("A health check failed", operation="health", check=check.name, error=type(error).__name__)
-        return f"failed ({type(error).__name__})"
-    return "healthy"
+    def _tell(self, name: str, result: str) -> None:
+        """Log when a check begins to fail and when it passes again: probes ask all the time."""
+        if result == "healthy":
+            if name in self._failing:
+                self._failing.discard(name)
+                log.info("A health check passes again", operation="health", check=name)
+        elif name not in self._failing:
+            self._failing.add(name)
+            log.warning("A health check failed", operation="health", check=name, result=result)
