@@ -47,20 +47,21 @@ def build(settings: AnalyticsSettings) -> tuple[FastAPI, Health]:
     tails = Tails(journal, settings.max_tails, ending=lambda: health.draining)
     journal.on_append = tails.poke
     own = OwnLogs(journal)
+    indexer = Indexer(journal)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         async with _open(store, journal, influx):
             await service.names.refresh()
             logs.configure(settings.service_name, settings.effective_log_level, own)
-            async with _working([own, Retention(journal, settings, service.names), Indexer(journal), tails], forwarder):
+            async with _working([own, Retention(journal, settings, service.names), indexer, tails], forwarder):
                 try:
                     yield
                 finally:
                     await tails.end()
 
     async def status() -> dict[str, Any]:
-        return {"storage": await _state(settings, journal, tails, forwarder)}
+        return {"storage": await _state(settings, journal, tails, forwarder) | {"indexing": indexer.trouble or "works"}}
 
     app = create_app(
         settings.model_copy(update={"analytics_url": None}),  # its own records need no way over HTTP

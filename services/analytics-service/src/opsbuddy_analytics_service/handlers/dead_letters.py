@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from opsbuddy_analytics_service.models import DeadLetters, Replay
 from opsbuddy_analytics_service.service.analytics import Analytics
+from opsbuddy_core.web.parameters import KNOWN_PARAMETERS
 
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")]
 
@@ -21,7 +22,7 @@ class Chosen(BaseModel):
 
 def router(service: Analytics) -> APIRouter:
     """Return the routes."""
-    routes = APIRouter(prefix="/dead-letters", tags=["operations"])
+    routes = APIRouter(prefix="/dead-letters", tags=["operations"], dependencies=KNOWN_PARAMETERS)
 
     @routes.get("", summary="Logs that InfluxDB refuses")
     async def read(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> DeadLetters:

@@ -12,6 +12,7 @@ from opsbuddy_analytics_service.service import intake
 from opsbuddy_analytics_service.service.analytics import Analytics
 from opsbuddy_core.errors import OpsBuddyError, UnsupportedTypeError
 from opsbuddy_core.web import bodies
+from opsbuddy_core.web.parameters import KNOWN_PARAMETERS
 
 LINES = frozenset(
     {
@@ -37,7 +38,7 @@ DryRun = Annotated[bool, Query(description="Judge the logs and store none")]
 
 def router(service: Analytics, limit: int) -> APIRouter:
     """Return the routes; bodies have at most `limit` bytes."""
-    routes = APIRouter(tags=["ingestion"])
+    routes = APIRouter(tags=["ingestion"], dependencies=KNOWN_PARAMETERS)
 
     @routes.post(
         "/logs",

@@ -22,13 +22,14 @@ from opsbuddy_analytics_service.models.reasons import REASONS
 from opsbuddy_analytics_service.service.analytics import Analytics
 from opsbuddy_analytics_service.service.numbers import Numbers
 from opsbuddy_core.web import operations
+from opsbuddy_core.web.parameters import KNOWN_PARAMETERS
 
 PROMETHEUS = ("text/plain", "application/openmetrics-text")
 
 
 def router(service: Analytics, numbers: Numbers) -> APIRouter:
     """Return the routes."""
-    routes = APIRouter()
+    routes = APIRouter(dependencies=KNOWN_PARAMETERS)
 
     @routes.post("/logs/query", summary="Find logs", tags=["query"], response_model_exclude_unset=True)
     async def query(query: LogQuery) -> LogPage:

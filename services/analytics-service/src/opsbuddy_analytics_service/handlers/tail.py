@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 from opsbuddy_analytics_service.models import FIELDS, LogFilter
 from opsbuddy_analytics_service.service.analytics import record
 from opsbuddy_analytics_service.service.tails import Event, Tails
+from opsbuddy_core.web.parameters import KNOWN_PARAMETERS
 
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", description="Where the reader was before")]
@@ -18,7 +19,7 @@ LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", description="W
 
 def router(tails: Tails) -> APIRouter:
     """Return the route."""
-    routes = APIRouter(tags=["query"])
+    routes = APIRouter(tags=["query"], dependencies=KNOWN_PARAMETERS)
 
     @routes.get(
         "/logs/tail",

@@ -27,6 +27,8 @@ MAX_DEPTH = 16
 MAX_ITEMS = 50_000
 FLAT = frozenset({str, int, bool, type(None)})
 TURNING = "\u202a-\u202e\u2066-\u2069"  # marks that turn the direction of text: a name with them looks like another one
+BLANK = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")  # fillers: letters and marks by their class that show nothing
+VARIATIONS = range(0xFE00, 0xFE10)
 PRINTABLE = rf"^[^\x00-\x1f\x7f{TURNING}]+$"
 TIME_EXAMPLE = "2026-01-31T12:00:00.123Z"
 
@@ -99,6 +101,19 @@ def absent_if_blank(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def is_blank(text: str) -> bool:
+    """Return whether nothing of a text can be seen: it has only white space, control and format characters, and fillers."""
+    return not any(
+        char.isprintable() and not char.isspace() and char not in BLANK and ord(char) not in VARIATIONS for char in text
+    )
+
+
+def _visible(value: str) -> str:
+    if is_blank(value):
+        raise PydanticCustomError("empty", "has only white space and characters that show nothing")
+    return value
+
+
 def without_nul(value: str) -> str:
     """Put U+FFFD where a NUL is."""
     return value.replace("\x00", "\ufffd")  # stores and tools behind us end a text at NUL
@@ -111,8 +126,12 @@ Instant = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "examples": [TIME_EXAMPLE]}),
 ]
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_level)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=rf"^[^\x00-\x1f\x7f\\{TURNING}]+$")]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=PRINTABLE)]
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=rf"^[^\x00-\x1f\x7f\\{TURNING}]+$"),
+    AfterValidator(_visible),
+]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=PRINTABLE), AfterValidator(_visible)]
 OptionalLabel = Annotated[Label | None, BeforeValidator(absent_if_blank)]
 Document = Annotated[
     str | None, BeforeValidator(_json), WithJsonSchema({"type": "object", "additionalProperties": True})

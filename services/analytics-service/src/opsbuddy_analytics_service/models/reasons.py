@@ -22,7 +22,13 @@ REASONS = (
     Reason("missing", "item", 422, False, "A field that every log has is not there"),
     Reason("unknown_field", "item", 422, False, "A field that no log has; data is the place for anything else"),
     Reason("wrong_type", "item", 422, False, "The value has another type than the field"),
-    Reason("empty", "item", 422, False, "The text is empty"),
+    Reason(
+        "empty",
+        "item",
+        422,
+        False,
+        "The text is empty, or a name of nothing but white space and characters that show nothing",
+    ),
     Reason("too_long", "item", 422, False, "The text has more characters than the field takes"),
     Reason(
         "bad_characters",

@@ -8,17 +8,20 @@ import time
 
 from opsbuddy_analytics_service.storage.embedded import INDEXED_AT_ONCE, SqliteJournal
 from opsbuddy_core.errors import OpsBuddyError
+from opsbuddy_core.logs import get_logger
 
 IDLE = 0.25
 PAUSE, PAUSE_IN_A_BURST = 2.0, 10.0  # as multiples of the turn before
 LONGEST_PAUSE = 30.0
+log = get_logger("indexer")
 
 
 class Indexer:
-    """Works until cancelled. What is not indexed yet is found too, only slower."""
+    """Works until cancelled. What is not indexed yet is found too, only slower. `trouble` says in words why it does not get on, None while it does."""
 
     def __init__(self, journal: SqliteJournal) -> None:
         self._journal = journal
+        self.trouble: str | None = None
 
     async def run(self) -> None:
         pause, before = IDLE, 0
@@ -26,9 +29,11 @@ class Indexer:
             begun, came, before = time.monotonic(), self._journal.appended - before, self._journal.appended
             try:
                 more = await self._turn()
-            except OpsBuddyError:  # a full disk; retention makes room, and writing says it to senders
+            except OpsBuddyError as error:  # a full disk; retention makes room, and writing says it to senders
+                self._failed(error)
                 pause = min(LONGEST_PAUSE, pause * 2 + IDLE)
             else:
+                self._works()
                 share = PAUSE_IN_A_BURST if came > INDEXED_AT_ONCE else PAUSE
                 pause = share * (time.monotonic() - begun) if more else IDLE
             await asyncio.sleep(pause)
@@ -38,3 +43,15 @@ class Indexer:
         done = await self._journal.index()
         to_merge = await self._journal.merge() and await self._journal.merge()  # on average what one turn adds
         return to_merge or done == INDEXED_AT_ONCE
+
+    def _failed(self, error: OpsBuddyError) -> None:
+        if self.trouble is None:
+            log.warning(
+                "New logs cannot be indexed; searches for text take longer", operation="index", reason=error.detail
+            )
+        self.trouble = error.detail
+
+    def _works(self) -> None:
+        if self.trouble is not None:
+            log.info("New logs are indexed again", operation="index")
+        self.trouble = None

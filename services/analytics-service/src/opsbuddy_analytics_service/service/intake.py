@@ -22,7 +22,7 @@ from opsbuddy_analytics_service.models import (
     NewLog,
     reasons,
 )
-from opsbuddy_analytics_service.models.entries import DataError, document
+from opsbuddy_analytics_service.models.entries import DataError, document, is_blank
 from opsbuddy_analytics_service.service import plain
 from opsbuddy_core import documents, timestamps
 from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, TooLargeError
@@ -149,7 +149,7 @@ def _plain(item: Any) -> NewLog | None:  # noqa: C901, PLR0911 - each log goes t
         value = get(name)
         if value is None:
             found += name in item
-        elif _label(value, LABEL) and not value.isspace():
+        elif _label(value, LABEL):
             found += 1
         else:
             return None
@@ -169,7 +169,9 @@ def _plain(item: Any) -> NewLog | None:  # noqa: C901, PLR0911 - each log goes t
 
 
 def _label(value: Any, longest: int) -> bool:
-    return type(value) is str and 0 < len(value) <= longest and value.isprintable()
+    if type(value) is not str or not 0 < len(value) <= longest or not value.isprintable():
+        return False
+    return not value.isspace() if value.isascii() else not is_blank(value)
 
 
 def _reason(index: int, error: Any) -> EntryError:

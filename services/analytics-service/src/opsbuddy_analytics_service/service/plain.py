@@ -70,6 +70,8 @@ def _is_plain(raw: bytes) -> bool:
 
 
 def _log(log: PlainLog, now: int) -> NewLog:
+    if log.logger.isspace() or log.service.isspace():
+        raise DataError("empty", "has only white space")
     return NewLog(
         timestamps.parse(log.timestamp, now),
         log.level,

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, HTTPException, Request, Response
 
 from opsbuddy_core.errors import FieldError, MalformedError, UnsupportedTypeError
+from opsbuddy_core.web.parameters import KNOWN_PARAMETERS
 from opsbuddy_file_service import digests, ranges
 from opsbuddy_file_service.handlers import schemas
 from opsbuddy_file_service.handlers.body import incoming, small
@@ -23,7 +24,7 @@ FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 def router(files: FileService, idle_seconds: float) -> APIRouter:
     """Return the routes."""
-    routes = APIRouter(tags=["files"])
+    routes = APIRouter(tags=["files"], dependencies=KNOWN_PARAMETERS)
 
     @routes.post("/files/upload", status_code=HTTPStatus.CREATED, summary="Store a file", openapi_extra=schemas.UPLOAD)
     async def upload(request: Request, response: Response) -> FileRecord:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from opsbuddy_core.web.parameters import KNOWN_PARAMETERS
 from opsbuddy_file_service.handlers import schemas
 from opsbuddy_file_service.handlers.body import small
 from opsbuddy_file_service.handlers.listing import Listing
@@ -27,7 +28,7 @@ class Purged(BaseModel):
 
 def router(files: FileService, idle_seconds: float) -> APIRouter:
     """Return the routes. HEAD is answered wherever GET is."""
-    routes = APIRouter(tags=["files"])
+    routes = APIRouter(tags=["files"], dependencies=KNOWN_PARAMETERS)
 
     @routes.head("/files", include_in_schema=False)
     @routes.get("/files", summary="List files")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from opsbuddy_core.web.parameters import KNOWN_PARAMETERS
 from opsbuddy_timeseries_service.models.answers import MeasurementList, SeriesAnswer, SeriesList
 from opsbuddy_timeseries_service.models.query import SeriesQuery
 from opsbuddy_timeseries_service.service.series import SeriesReading
@@ -11,7 +12,7 @@ from opsbuddy_timeseries_service.service.series import SeriesReading
 
 def router(service: SeriesReading) -> APIRouter:
     """Return the routes."""
-    routes = APIRouter(tags=["query"])
+    routes = APIRouter(tags=["query"], dependencies=KNOWN_PARAMETERS)
 
     @routes.post("/query", summary="A field over a range of time, raw or in buckets")
     async def query(query: SeriesQuery) -> SeriesAnswer:

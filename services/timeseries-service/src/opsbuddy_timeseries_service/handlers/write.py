@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, UnsupportedTypeError
 from opsbuddy_core.web import bodies
+from opsbuddy_core.web.parameters import KNOWN_PARAMETERS
 from opsbuddy_timeseries_service import intake
 from opsbuddy_timeseries_service.models.points import Point, PointError, WriteResult
 from opsbuddy_timeseries_service.service.writing import Writing
@@ -32,6 +33,7 @@ def router(service: Writing, limit: int) -> APIRouter:
     @routes.post(
         "/write",
         summary="Store points",
+        dependencies=KNOWN_PARAMETERS,
         openapi_extra=_bodies(),
         responses={207: {"model": WriteResult, "description": "Some were stored"}},
     )

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi import Query as Parameter
 
 from opsbuddy_core.exact_json import refuse
+from opsbuddy_core.web.parameters import KNOWN_PARAMETERS
 from opsbuddy_utility_service.handlers import bodies, streaming
 from opsbuddy_utility_service.handlers.actor import actor
 from opsbuddy_utility_service.models.audit import AuditPage, AuditQuery, Verification
@@ -53,7 +54,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 
 def router(commands: CommandService, audit: AuditService) -> APIRouter:
     """Return the routes."""
-    routes = APIRouter(tags=["commands"])
+    routes = APIRouter(tags=["commands"], dependencies=KNOWN_PARAMETERS)
 
     @routes.head("/system/commands", include_in_schema=False)
     @routes.get("/system/commands", summary="The commands that may be run")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi import Query as Parameter
 
 from opsbuddy_core.exact_json import refuse
+from opsbuddy_core.web.parameters import KNOWN_PARAMETERS
 from opsbuddy_utility_service.handlers import bodies, conditions
 from opsbuddy_utility_service.handlers.actor import actor
 from opsbuddy_utility_service.models.configs import (
@@ -85,7 +86,7 @@ SHOWN: dict[str, Any] = {"response_model": ConfigEntry, "response_model_exclude_
 
 def router(configs: ConfigService) -> APIRouter:
     """Return the routes."""
-    routes = APIRouter(tags=["configurations"])
+    routes = APIRouter(tags=["configurations"], dependencies=KNOWN_PARAMETERS)
     _add_collection(routes, configs)
     _add_exchange(routes, configs)
     _add_single(routes, configs)
