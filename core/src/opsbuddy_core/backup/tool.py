@@ -11,6 +11,7 @@ import argparse
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -106,7 +107,10 @@ def _load(parts: Sequence[Part], draft: Path, service: str, ours: str) -> None:
 def _draft(data: Path) -> Iterator[Path]:
     draft = data / DRAFT
     shutil.rmtree(draft, ignore_errors=True)  # of one that was killed
-    draft.mkdir(parents=True, mode=0o700)
+    try:
+        draft.mkdir(parents=True, mode=0o700)
+    except OSError:  # a service that keeps nothing on a disk of its own may have none
+        draft = Path(tempfile.mkdtemp(prefix="opsbuddy-backup-"))
     try:
         yield draft
     finally:
