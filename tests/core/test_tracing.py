@@ -125,6 +125,7 @@ def test_values_of_the_standard_can_all_be_used() -> None:
 
 
 @pytest.mark.process
+@pytest.mark.timeout(90)
 def test_without_a_receiver_nothing_of_the_sdk_is_loaded(tmp_path: Path) -> None:
     program = (
         "import sys; from opsbuddy_gateway.factory import build; from opsbuddy_gateway.settings import GatewaySettings;"
@@ -137,17 +138,18 @@ def test_without_a_receiver_nothing_of_the_sdk_is_loaded(tmp_path: Path) -> None
         text=True,
         cwd=tmp_path,
         env=kept,
-        timeout=30,
+        timeout=80,
         check=False,
     )
     assert done.stdout.strip().endswith("[]"), done.stdout + done.stderr
 
 
 @pytest.mark.process
+@pytest.mark.timeout(90)
 def test_a_program_does_not_start_with_a_value_that_cannot_be_used(tmp_path: Path) -> None:
     given = {"PATH": os.environ["PATH"], **ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
     command = [sys.executable, "-m", "opsbuddy_file_service.main", "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=given, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=given, timeout=80, check=False)
     assert (done.returncode, "OTEL_EXPORTER_OTLP_PROTOCOL" in done.stderr) == (2, True), done.stderr
 
 

@@ -110,7 +110,7 @@ def continued(request_id: str | None, traceparent: str | None) -> Trace:
 
 def fail(span: Span, why: str) -> None:
     """Mark a span as failed; `why` is one of few words."""
-    span.set_attribute("error.type", why)
+    span.set_attribute("error.type", str(why))  # a plain one of an enumeration
     span.set_status(StatusCode.ERROR)
 
 

@@ -42,12 +42,12 @@ class TracedAccounts(Accounts):
             return
         current.set(None)
         status, reason = exchange.status, exchange.reason
+        became: dict[str, AttributeValue] = {"opsbuddy.reason": reason.value, "opsbuddy.attempts": hop.attempts}
         if status:
-            hop.span.set_attribute("http.response.status_code", status)
+            became["http.response.status_code"] = status
         if exchange.service is not None:
-            hop.span.set_attribute("opsbuddy.service", exchange.service.name)
-        hop.span.set_attribute("opsbuddy.reason", reason)
-        hop.span.set_attribute("opsbuddy.attempts", hop.attempts)
+            became["opsbuddy.service"] = exchange.service.name
+        hop.span.set_attributes(became)
         if status >= SERVER_ERROR or reason is Reason.ANSWER_CUT:
             fail(hop.span, str(status) if reason is Reason.ANSWERED else reason)
         hop.span.end()
