@@ -93,12 +93,17 @@ class Received:
 
 @dataclass
 class FakeGateway:
-    """`services` is what `/status` shows; `answers` maps a method and a path to status, headers and body of the answer."""
+    """`services` is what `/status` shows; `answers` maps a method and a path to status, headers and body of the answer.
+
+    With a `key` every route asks for it, as an API key or as a token; in `undecided` stands why it cannot be checked now.
+    """
 
     services: list[dict[str, Any]] = field(default_factory=lambda: [service(name) for name in SERVICES])
     routes: list[dict[str, Any]] = field(default_factory=lambda: [route(name) for name in SERVICES])
     checked: list[str] = field(default_factory=list)
     healthy: bool = True
+    key: str | None = None
+    undecided: str | None = None
     answers: dict[tuple[str, str], tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
     held: dict[str, asyncio.Event] = field(default_factory=dict)  # answers to these paths wait until the event is set
@@ -148,7 +153,11 @@ class FakeGateway:
 
     async def _status(self, _: web.Request) -> web.Response:
         return web.json_response(
-            {"service": {"name": "API Gateway"}, "services": self.services, "routes": {"sha256": "0" * 64}}
+            {
+                "service": {"name": "API Gateway"},
+                "services": [{"credentials": ["APIKey", "JWT"] if self.key else []} | each for each in self.services],
+                "routes": {"sha256": "0" * 64},
+            }
         )
 
     async def _routes(self, _: web.Request) -> web.Response:
@@ -172,5 +181,17 @@ class FakeGateway:
         self.received.append(Received(request.method, path, dict(request.headers), await request.read()))
         if request.path in self.held:
             await self.held[request.path].wait()
+        if self.undecided:
+            return _refusal(503, self.undecided, "The gateway has no keys.")
+        given = (request.headers.get("x-api-key"), request.headers.get("authorization"))
+        if self.key and given not in ((self.key, None), (None, f"Bearer {self.key}")):
+            known = any(given)
+            detail = "The API key is not known here." if known else "This route needs a credential; send X-API-Key."
+            return _refusal(401, "unauthenticated", detail)
         status, headers, body = self.answers.get((request.method, request.path), (404, {}, b"{}"))
         return web.Response(status=status, headers=headers, body=body)
+
+
+def _refusal(status: int, reason: str, detail: str) -> web.Response:
+    body = {"type": "about:blank", "status": status, "detail": detail, "reason": reason}
+    return web.json_response(body, status=status, headers={"x-gateway-reason": reason})

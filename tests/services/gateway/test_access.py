@@ -224,3 +224,11 @@ async def test_every_origin_is_never_given_credentials(tmp_path, upstream: Upstr
         _, headers, _ = await asked(gateway, origin="https://any.example")
     assert headers["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in headers
+
+
+async def test_status_says_on_which_way_a_credential_is_asked_for(tmp_path, upstream: Upstream):
+    routes = route(**REQUIRED), route("/api/more", service="more")
+    endpoints = {"file-service": [upstream.address], "more": [upstream.address]}
+    async with running(tmp_path, endpoints, *routes, api_keys=KEYS, jwt_secret=SECRET) as gateway:
+        asked_for = {name: (await gateway.service(name))["credentials"] for name in ("file-service", "more")}
+    assert asked_for == {"file-service": ["APIKey", "JWT"], "more": []}

@@ -75,7 +75,7 @@ async def test_nothing_of_a_page_is_inline_or_from_elsewhere(http: httpx2.AsyncC
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", answer.text)
     assert not re.search(r'(?:src|href)="(?:https?:)?//', answer.text)
 

@@ -86,8 +86,8 @@ def is_openapi(document: dict[str, Any]) -> None:
 
 def _known(settings: GatewaySettings) -> Known:
     endpoints = endpoint_source(settings)
-    services = Services(endpoints)
     policies, access, keys = access_control(settings, settings.trusted)
+    services = Services(endpoints, policies.asked)
     table = Table(settings.effective_routes_from, [services.follow, policies.follow])
     return Known(table, services, endpoints, policies, access, keys)
 

@@ -8,13 +8,17 @@ from fastapi import FastAPI
 from opsbuddy_core import tracing
 from opsbuddy_core.health import Health
 from opsbuddy_core.web.app import create_app
+from opsbuddy_ui_service.admission import Admission
 from opsbuddy_ui_service.assets import Assets
+from opsbuddy_ui_service.attempts import Attempts
 from opsbuddy_ui_service.cluster import cluster_of
+from opsbuddy_ui_service.entrance import Entrance
 from opsbuddy_ui_service.gateway import HttpGateway
 from opsbuddy_ui_service.handlers import (
     analytics_page,
     api,
     files_page,
+    login,
     pages,
     services,
     services_page,
@@ -28,7 +32,9 @@ from opsbuddy_ui_service.monitor import Monitor
 from opsbuddy_ui_service.rendering import Rendering
 from opsbuddy_ui_service.security import OwnPagesOnly, SecurityHeaders
 from opsbuddy_ui_service.service import Surroundings
+from opsbuddy_ui_service.session import Sessions
 from opsbuddy_ui_service.settings import UiSettings
+from opsbuddy_ui_service.signed_in import SignedIn
 
 
 def build(settings: UiSettings) -> tuple[FastAPI, Health]:
@@ -40,6 +46,8 @@ def build(settings: UiSettings) -> tuple[FastAPI, Health]:
     monitor = Monitor(gateway, around, settings.refresh_seconds, cluster=cluster)
     files = Assets()
     rendering = Rendering(settings, files)
+    sessions = Sessions(settings.sessions, settings.session_hours * 3600)
+    admission = Admission(monitor, sessions, Entrance(gateway, settings.gateway_timeout), Attempts())
     streams = Streams(monitor, health, rendering, settings.max_streams)
 
     @asynccontextmanager
@@ -55,11 +63,13 @@ def build(settings: UiSettings) -> tuple[FastAPI, Health]:
         analytics_page.router(monitor, rendering, gateway),
         timeseries_page.router(monitor, rendering, gateway),
         services_page.router(monitor, rendering, cluster),
+        login.router(monitor, rendering, admission, sessions.lifetime),
         asset_routes.router(files),
         services.router(monitor, gateway, health),
         api.router(gateway),
     ]
     app = create_app(settings, health, routers, lifespan=lifespan)
+    app.add_middleware(SignedIn, sessions=sessions)
     app.add_middleware(OwnPagesOnly)
     app.add_middleware(SecurityHeaders)
     return app, health

@@ -20,6 +20,7 @@ from opsbuddy_ui_service.settings import UiSettings
 M = TypeVar("M", bound=BaseModel)
 MOST_BYTES = 4 * 1024 * 1024
 CONNECT_LIMIT = 2.0
+CREDENTIALS = frozenset({"authorization", "x-api-key"})
 IDLE_LIMIT = 60.0  # between two pieces of an answer that is passed on
 
 
@@ -34,11 +35,11 @@ class Gateway(Protocol):
 
 
 class RefusedError(OpsBuddyError):
-    """A service refused a request, in its own words; `answered` is the status it gave."""
+    """A service refused a request, in its own words; `answered` is the status it gave, `known` whether it was told who asks."""
 
-    def __init__(self, answered: int, detail: str, errors: tuple[FieldError, ...]) -> None:
+    def __init__(self, answered: int, detail: str, errors: tuple[FieldError, ...], *, known: bool = False) -> None:
         super().__init__(detail, errors=errors)
-        self.answered = answered
+        self.answered, self.known = answered, known
 
 
 class HttpGateway:
@@ -108,7 +109,7 @@ class HttpGateway:
                 f"{path.partition('?')[0]} answered {status} with something that is not JSON."
             ) from error
         if status >= HTTPStatus.BAD_REQUEST:
-            raise _refused(status, answer, path)
+            raise _refused(status, answer, path, headers)
         return answer
 
     async def beginning(self, path: str, limit: int, *, headers: Mapping[str, str]) -> bytes:
@@ -116,7 +117,7 @@ class HttpGateway:
         asked = {**headers, "range": f"bytes=0-{limit - 1}", "accept-encoding": "identity"}
         status, raw = await self._answer("GET", path, asked, None)
         if status >= HTTPStatus.BAD_REQUEST:
-            raise _refused(status, _problem(raw), path)
+            raise _refused(status, _problem(raw), path, headers)
         return raw[:limit]
 
     async def _ask(self, path: str, model: type[M]) -> M:
@@ -147,12 +148,12 @@ class HttpGateway:
             ) from error
 
 
-def _refused(status: int, answer: Any, path: str) -> RefusedError:
+def _refused(status: int, answer: Any, path: str, asked: Mapping[str, str]) -> RefusedError:
     problem = answer if isinstance(answer, dict) else {}
     detail = problem.get("detail") or f"{path.partition('?')[0]} answered {status}."
     errors = [each for each in problem.get("errors") or () if isinstance(each, dict)]
     named = tuple(FieldError(str(each.get("field", "")), str(each.get("reason", ""))) for each in errors)
-    return RefusedError(status, str(detail), named)
+    return RefusedError(status, str(detail), named, known=not CREDENTIALS.isdisjoint(asked))
 
 
 def _problem(raw: bytes) -> Any:

@@ -51,7 +51,10 @@ class CircuitBreaker(BaseModel):
 
 
 class ServiceStatus(BaseModel):
-    """One service, as the gateway sees it. `p95_ms` in milliseconds, `error_rate` from 0 to 1, `history` one bar a minute, oldest first."""
+    """One service, as the gateway sees it. `p95_ms` in milliseconds, `error_rate` from 0 to 1, `history` one bar a minute, oldest first.
+
+    `credentials`: the kinds of which the gateway asks for one on the way to it; none where everybody may come.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -67,6 +70,7 @@ class ServiceStatus(BaseModel):
     error_rate: float | None = None
     requests: int | None = None
     history: tuple[Bar, ...] = NO_BARS
+    credentials: tuple[str, ...] = ()
 
     @field_validator("history")
     @classmethod
@@ -172,6 +176,14 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Door:
+    """A route on which the gateway asks for a credential, of one of these kinds."""
+
+    prefix: str
+    credentials: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """Everything that a page shows of the platform's state at one moment."""
 
@@ -182,6 +194,7 @@ class View:
     truth: tuple[Part, ...]
     summary: str
     rows: tuple[Row, ...]
+    doors: tuple[Door, ...] = ()
 
     @property
     def attention(self) -> tuple[Row, ...]:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
 
 from opsbuddy_ui_service import series_search
 from opsbuddy_ui_service.assets import Assets
@@ -13,6 +14,7 @@ from opsbuddy_ui_service.logs_view import moment_of
 from opsbuddy_ui_service.models import View
 from opsbuddy_ui_service.monitor import News
 from opsbuddy_ui_service.settings import UiSettings
+from opsbuddy_ui_service.visitor import visitor
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 GRACE = 3.0  # seconds that an event may be late on its way before an open page calls itself old
@@ -38,7 +40,7 @@ RAIL = (
     Entry("timeseries", "/timeseries", "Time series", "t", "M4 4v16h16M7 15l4-5 3 3 5-7"),
     Entry("services", "/services", "Services", "v", "M4 5h16v5H4zm0 9h16v5H4zM7.5 7.5h.01m-.01 9h.01"),
 )
-PAGES = frozenset(entry.name for entry in RAIL)
+PAGES = frozenset(entry.name for entry in RAIL) | {"login"}
 LIVE = {"home": "_home.html", "system": "_system.html"}  # the part that changes with the state; the others have a strip
 
 
@@ -67,9 +69,11 @@ class Rendering:
         self._environment.filters.update(iso=iso, clock=clock, ago=ago)
         self._latest: dict[str, tuple[int, str]] = {}
 
-    def page(self, name: str, view: View, template: str | None = None, **shown: Any) -> str:
+    def page(self, request: Request, name: str, view: View, template: str | None = None, **shown: Any) -> str:
         """Return a page as a whole; `shown` is what its template needs besides the state of the platform. `name` is its entry in the rail."""
-        return self._environment.get_template(template or f"{name}.html").render(view=view, page=name, **shown)
+        return self._environment.get_template(template or f"{name}.html").render(
+            view=view, page=name, visitor=visitor(request, view), **shown
+        )
 
     def fragment(self, template: str, **shown: Any) -> str:
         """Return a piece of a page."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from opsbuddy_ui_service.figures import NONE, milliseconds, percent
 from opsbuddy_ui_service.judgement import circuit, judge
-from opsbuddy_ui_service.models import MINUTES, NO_BARS, Observation, Row, ServiceStatus, State, Tone, View
+from opsbuddy_ui_service.models import MINUTES, NO_BARS, Door, Observation, Row, ServiceStatus, State, Tone, View
 from opsbuddy_ui_service.resources import Resource, change_before
 from opsbuddy_ui_service.sentence import summary, truth
 
@@ -64,7 +64,14 @@ def look(seen: Observation, now: datetime, around: Surroundings) -> View:
         truth=truth(rows, None if live else since),
         summary=summary(rows) if live else "Every state below comes through it and is not known.",
         rows=rows,
+        doors=_doors(seen),
     )
+
+
+def _doors(seen: Observation) -> tuple[Door, ...]:
+    """Return where the gateway asks who comes, as it said last."""
+    services = seen.status.services if seen.status else ()
+    return tuple(Door(each.prefix, each.credentials) for each in services if each.prefix and each.credentials)
 
 
 def _services(seen: Observation, expected: Sequence[str], *, live: bool) -> list[ServiceStatus]:

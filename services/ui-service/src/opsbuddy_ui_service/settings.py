@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 
 from opsbuddy_core.settings import MIB, Settings
+from opsbuddy_ui_service.session import keys_of
 
 
 class UiSettings(Settings):
@@ -33,9 +34,26 @@ class UiSettings(Settings):
     )
     kubernetes_timeout: float = Field(2, ge=0.05, le=30, description="Longest wait for the API server, in seconds")
     max_streams: int = Field(200, ge=1, description="Most pages that are kept up to date at the same time")
+    session_keys: SecretStr | None = Field(
+        None,
+        description="Keys that seal sessions (Fernet), separated by commas; the first one seals, all of them open; without it each start makes its own",
+    )
+    session_hours: float = Field(12, gt=0, le=168, description="How long a session lasts, however much it is used")
     max_body_bytes: int = Field(
         1024 * MIB, ge=1, description="Largest request body in bytes; the services have limits of their own"
     )
+
+    @field_validator("session_keys")
+    @classmethod
+    def _keys(cls, given: SecretStr | None) -> SecretStr | None:
+        if given:
+            keys_of(given.get_secret_value())
+        return given
+
+    @property
+    def sessions(self) -> list[str]:
+        """The keys of sessions."""
+        return keys_of(self.session_keys.get_secret_value()) if self.session_keys else []
 
     @property
     def stale_after(self) -> float:

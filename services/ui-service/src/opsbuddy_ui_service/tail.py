@@ -191,6 +191,8 @@ async def _refusal(status: int, raw: bytes) -> OpsBuddyError:
         detail = str(orjson.loads(raw)["detail"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
         detail = f"The analytics service answered {status}."
+    if status == 401:  # noqa: PLR2004
+        detail = "The gateway shows log lines to those who say who they are: sign in."
     return _RefusedTailError(detail) if status in REFUSED else UpstreamError(detail)
 
 

@@ -62,10 +62,14 @@ class Policies:
     def of(self, route: Route) -> Policy:
         return self._policies[route.prefix]
 
-    def required(self, route: Route) -> tuple[Credential, ...]:
-        """Return the credentials of which a route asks for one."""
-        policy = self._policies.get(route.prefix)
+    def asked(self, prefix: str) -> tuple[Credential, ...]:
+        """Return the credentials of which the route from a prefix asks for one."""
+        policy = self._policies.get(prefix)
         return policy.accepted if policy else ()
+
+    def required(self, route: Route) -> tuple[Credential, ...]:
+        """Likewise, of a route."""
+        return self.asked(route.prefix)
 
     def _policy(self, route: Route) -> Policy:
         spec = route.spec

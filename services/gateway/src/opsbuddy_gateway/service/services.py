@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from opsbuddy_gateway.storage.endpoints import EndpointSource
 log = get_logger("services")
 SLOW_SECONDS = 1.0
 BREAKER_JITTER = 0.05
+Asked = Callable[[str], Sequence[str]]
 Verdict = Literal["healthy", "unhealthy", "unknown"]
 
 
@@ -49,8 +50,8 @@ class Condition:
 class Service:
     """One service: endpoints, breaker, retry budget, figures, condition."""
 
-    def __init__(self, name: str, port: int, policy: CircuitBreaker, clock: Callable[[], float]) -> None:
-        self.name, self.port = name, port
+    def __init__(self, name: str, port: int, policy: CircuitBreaker, clock: Callable[[], float], asked: Asked) -> None:
+        self.name, self.port, self._asked = name, port, asked
         self.prefix = ""
         chance = random.Random()  # noqa: S311 - spreads load
         self.endpoints = Endpoints(clock, chance)
@@ -67,6 +68,7 @@ class Service:
         return {
             "name": self.name,
             "prefix": self.prefix,
+            "credentials": self._asked(self.prefix),
             **self.condition.as_dict(),
             "endpoints": [{"address": str(e.address), "state": endpoints.state(e)} for e in endpoints.all],
             "breaker": self.breaker.state.value,
@@ -76,10 +78,12 @@ class Service:
 
 
 class Services:
-    """The services of the table in force, by `name:port`."""
+    """The services of the table in force, by `name:port`. `asked`: of which credentials one is asked for on the route from a prefix."""
 
-    def __init__(self, source: EndpointSource, clock: Callable[[], float] = time.monotonic) -> None:
-        self._source, self._clock = source, clock
+    def __init__(
+        self, source: EndpointSource, asked: Asked = lambda _: (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._source, self._asked, self._clock = source, asked, clock
         self._known: dict[str, Service] = {}
 
     def __iter__(self) -> Iterator[Service]:
@@ -97,7 +101,7 @@ class Services:
                 if key in named:
                     continue
                 service = self._known.get(key) or Service(
-                    backend.service, backend.port, spec.circuit_breaker, self._clock
+                    backend.service, backend.port, spec.circuit_breaker, self._clock, self._asked
                 )
                 service.prefix = spec.prefix
                 service.breaker.failures = spec.circuit_breaker.failures

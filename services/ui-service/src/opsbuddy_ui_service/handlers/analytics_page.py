@@ -46,7 +46,7 @@ def router(monitor: Monitor, rendering: Rendering, gateway: HttpGateway) -> APIR
         view = monitor.view()
         names = services(view, shown["day_stats"], shown["search"].service)
         shown |= {"services": names, "quick": QUICK, "origin": str(request.base_url).rstrip("/")}
-        return html(request, rendering.page("analytics", view, **around, **shown))
+        return html(request, rendering.page(request, "analytics", view, **around, **shown))
 
     @routes.get("/panels/analytics/lines")
     async def read_lines(request: Request) -> Response:

@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl, quote
 
 import orjson
 from fastapi import APIRouter, Request
-from starlette.requests import ClientDisconnect
 
-from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, NotFoundError, TooLargeError
-from opsbuddy_ui_service.gateway import HttpGateway
-from opsbuddy_ui_service.handlers.relay import CREDENTIALS, Onward, Relay, onward
+from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, NotFoundError
+from opsbuddy_ui_service.gateway import CREDENTIALS, HttpGateway
+from opsbuddy_ui_service.handlers.bodies import whole
+from opsbuddy_ui_service.handlers.relay import Onward, Relay, onward
 
 Service = Literal["files", "utils", "analytics", "timeseries"]
 MAX_LOG = 512 * 1024
@@ -126,7 +126,7 @@ def _analytics(gateway: HttpGateway) -> APIRouter:
 
     @routes.post("/logs", summary="Store one log", openapi_extra=_takes(LOG, *kinds), status_code=HTTPStatus.CREATED)
     async def create_log(request: Request) -> Relay:
-        body = await _whole(request, MAX_LOG)
+        body = await whole(request, MAX_LOG)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             body = orjson.dumps(log_of_form(body))
         return Relay(gateway, Onward("POST", "/api/analytics/logs/single", _accepting(request), body))
@@ -173,18 +173,6 @@ def log_of_form(body: bytes) -> dict[str, Any]:
                 errors=[FieldError("data", reason)],
             ) from error
     return log
-
-
-async def _whole(request: Request, limit: int) -> bytes:
-    body = bytearray()
-    try:
-        async for piece in request.stream():
-            if len(body) + len(piece) > limit:
-                raise TooLargeError(f"The body has more than the {limit} bytes that are taken here.", limit=limit)
-            body += piece
-    except ClientDisconnect as error:
-        raise MalformedError("The request ended in the middle of its body.") from error
-    return bytes(body)
 
 
 def _accepting(request: Request) -> Mapping[str, str]:

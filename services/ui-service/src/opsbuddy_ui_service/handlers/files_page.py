@@ -36,7 +36,7 @@ def router(monitor: Monitor, rendering: Rendering, gateway: HttpGateway) -> APIR
     @routes.get("/files")
     async def read_files(request: Request) -> Response:
         shown = await look.files(request)
-        return html(request, rendering.page("files", monitor.view(), within=files_search.WITHIN, **shown))
+        return html(request, rendering.page(request, "files", monitor.view(), within=files_search.WITHIN, **shown))
 
     @routes.get("/panels/files")
     async def read_panel(request: Request) -> Response:
@@ -46,7 +46,7 @@ def router(monitor: Monitor, rendering: Rendering, gateway: HttpGateway) -> APIR
     @routes.get("/files/{file_id}")
     async def read_file(file_id: str, request: Request) -> Response:
         shown = await look.file(file_id, request)
-        text = rendering.page("files", monitor.view(), "file.html", file_id=file_id, **shown)
+        text = rendering.page(request, "files", monitor.view(), "file.html", file_id=file_id, **shown)
         return html(request, text, HTTPStatus.NOT_FOUND if shown["missing"] else HTTPStatus.OK)
 
     @routes.get("/panels/files/{file_id}")

@@ -1,5 +1,6 @@
 """The pages that show the state of the platform alone, and the stream that keeps every open page up to date."""
 
+import math
 import re
 
 from fastapi import APIRouter, Request, Response
@@ -13,6 +14,7 @@ from opsbuddy_ui_service.handlers.relay import credentials
 from opsbuddy_ui_service.handlers.streams import Streams
 from opsbuddy_ui_service.monitor import Monitor
 from opsbuddy_ui_service.rendering import PAGES, Rendering
+from opsbuddy_ui_service.signed_in import session_of
 from opsbuddy_ui_service.tail import Tail
 
 PLACE = re.compile(r"[!-~]{1,64}")
@@ -24,7 +26,7 @@ def router(monitor: Monitor, rendering: Rendering, streams: Streams, gateway: Ht
 
     @routes.get("/")
     async def read_home(request: Request) -> Response:
-        return html(request, rendering.page("home", monitor.view()))
+        return html(request, rendering.page(request, "home", monitor.view()))
 
     @routes.get("/favicon.ico")
     async def read_favicon() -> Response:
@@ -41,7 +43,8 @@ def router(monitor: Monitor, rendering: Rendering, streams: Streams, gateway: Ht
         wanted = {name: text for name in logs_search.FILTERS if (text := request.query_params.get(name, ""))}
         logs = Tail(gateway, wanted, credentials(request), _place(request, after)) if tail else None
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        events = streams.events(page, logs, wanted.get("text", ""))
+        session = session_of(request)
+        events = streams.events(page, logs, wanted.get("text", ""), session.until if session else math.inf)
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     return routes

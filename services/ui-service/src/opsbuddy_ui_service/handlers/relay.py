@@ -8,10 +8,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
-from opsbuddy_ui_service.gateway import HttpGateway
+from opsbuddy_ui_service.gateway import CREDENTIALS, HttpGateway
 
 PIECE = 64 * 1024
-CREDENTIALS = ("authorization", "x-api-key")
 REQUEST_HEADERS = frozenset(
     {
         "accept",
@@ -53,7 +52,7 @@ class Onward:
 
 def credentials(request: Request) -> dict[str, str]:
     """Return the headers by which a service knows who asks."""
-    return {name: request.headers[name] for name in CREDENTIALS if name in request.headers}
+    return {name: request.headers[name] for name in sorted(CREDENTIALS) if name in request.headers}
 
 
 def onward(request: Request, path: str) -> Onward:

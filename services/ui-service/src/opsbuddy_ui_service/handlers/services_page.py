@@ -28,7 +28,7 @@ def router(monitor: Monitor, rendering: Rendering, cluster: Cluster | None) -> A
 
     @routes.get("/services")
     async def read_services(request: Request) -> Response:
-        return html(request, rendering.page("services", **await look(request)))
+        return html(request, rendering.page(request, "services", **await look(request)))
 
     @routes.get("/panels/services")
     async def read_panel(request: Request) -> Response:

@@ -1,6 +1,8 @@
 """The stream that keeps an open page up to date: the state of the platform for every page, and what a page wants besides."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
@@ -29,22 +31,27 @@ class Streams:
         if self._health.draining or self._open >= self._limit:
             raise UnavailableError(f"{self._open} pages are kept up to date already; try again.", retry_after=5)
 
-    async def events(self, page: str, tail: Tail | None = None, text: str = "") -> AsyncGenerator[bytes]:
-        """Yield the events of a page; `text` is what its tail searches for. Ids are those of the tail, so that it goes on where it was."""
+    async def events(
+        self, page: str, tail: Tail | None = None, text: str = "", until: float = math.inf
+    ) -> AsyncGenerator[bytes]:
+        """Yield the events of a page; `text` is what its tail searches for. Ids are those of the tail, so that it goes on where it was.
+
+        It ends with the session in whose name it is read: `until`, in seconds since 1970.
+        """
         self._open += 1
         try:
             yield b"retry: 1000\n\n"
-            sources = [self._states(page)] + ([self._logs(tail, text)] if tail else [])
+            sources = [self._states(page, until)] + ([self._logs(tail, text)] if tail else [])
             async with aclosing(_merged(sources)) as frames:
                 async for frame in frames:
                     yield frame
         finally:
             self._open -= 1
 
-    async def _states(self, page: str) -> AsyncIterator[bytes]:
+    async def _states(self, page: str, until: float) -> AsyncIterator[bytes]:
         """Yield an event for each question to the gateway; its `html` is null when nothing else is to be shown than before."""
         number, shown = 0, ""
-        while not self._health.draining:
+        while not self._health.draining and time.time() < until:
             news = await self._monitor.news(number, LOOK_UP)
             if news is None:
                 continue

@@ -24,7 +24,7 @@ def router(monitor: Monitor, rendering: Rendering, gateway: HttpGateway) -> APIR
 
     @routes.get("/system")
     async def read_system(request: Request) -> Response:
-        return html(request, rendering.page("system", monitor.view(), **await table()))
+        return html(request, rendering.page(request, "system", monitor.view(), **await table()))
 
     @routes.get("/panels/system/routes")
     async def read_routes(request: Request) -> Response:

@@ -33,7 +33,7 @@ def router(monitor: Monitor, rendering: Rendering, gateway: HttpGateway) -> APIR
     async def read_page(request: Request) -> Response:
         view = monitor.view()
         shown = await look.page(request)
-        return html(request, rendering.page("timeseries", view, choices=series_search, quick=QUICK, **shown))
+        return html(request, rendering.page(request, "timeseries", view, choices=series_search, quick=QUICK, **shown))
 
     @routes.get("/panels/timeseries")
     async def read_panel(request: Request) -> Response:

@@ -32,13 +32,13 @@ def router(monitor: Monitor, rendering: Rendering, gateway: HttpGateway) -> APIR
     async def read_utility(request: Request) -> Response:
         parts = await asyncio.gather(look.commands(request), look.configs(request), look.system(request))
         shown = {name: part for each in parts for name, part in each.items()}
-        return html(request, rendering.page("utility", monitor.view(), **shown))
+        return html(request, rendering.page(request, "utility", monitor.view(), **shown))
 
     @routes.get("/utility/configs/{config_id}")
     async def read_config(config_id: str, request: Request) -> Response:
         shown = await look.config(config_id, request)
         status = HTTPStatus.NOT_FOUND if shown["missing"] else HTTPStatus.OK
-        return html(request, rendering.page("utility", monitor.view(), "config.html", **shown), status)
+        return html(request, rendering.page(request, "utility", monitor.view(), "config.html", **shown), status)
 
     def panel(path: str, template: str, seen: Callable[[Request], Awaitable[Shown]]) -> None:
         async def read_panel(request: Request) -> Response:

@@ -7,13 +7,14 @@ const list = palette.querySelector("ul");
 const help = document.getElementById("keys");
 let chosen = 0;
 
-// What can be done: the links of the rail, the buttons of this page that have words, and the theme.
+// What can be done: the links of the rail, the buttons of this page that have words, signing in or out, and the theme.
 function acts() {
   const pages = [...document.querySelectorAll("nav a")].map((link) => ({ words: `Go to ${link.textContent.trim()}`, hint: `g ${link.dataset.key}`, run: () => location.assign(link.href) }));
   const buttons = [...document.querySelectorAll("main button:not([disabled])")]
     .map((button) => ({ words: (button.getAttribute("aria-label") ?? button.textContent).trim(), hint: "", run: () => { button.focus(); button.click(); } }))
     .filter(({ words }) => words);
-  return [...pages, ...buttons, { words: "Change the theme", hint: "t", run: turn }, { words: "Show the keys", hint: "?", run: () => help.showModal() }];
+  const account = [...document.querySelectorAll(".rail .account a, .rail .account button")].map((way) => ({ words: way.textContent.trim(), hint: "", run: () => way.click() }));
+  return [...pages, ...buttons, ...account, { words: "Change the theme", hint: "t", run: turn }, { words: "Show the keys", hint: "?", run: () => help.showModal() }];
 }
 function matching() {
   const parts = input.value.toLowerCase().split(/\s+/).filter(Boolean);

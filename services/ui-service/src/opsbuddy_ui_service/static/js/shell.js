@@ -3,3 +3,4 @@ import "./theme.js";
 import "./hands.js";
 import "./keys.js";
 import "./live.js";
+import "./account.js";

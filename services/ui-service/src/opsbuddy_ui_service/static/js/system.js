@@ -1,4 +1,4 @@
-// The system while one looks: its figures every two seconds, and charts that grow. Nothing is asked while the tab is hidden.
+// The system while one looks: its figures every two seconds, and charts that grow. Nothing is asked while the tab is hidden, or they are locked.
 import { renew } from "./morph.js";
 
 const EVERY = 2000, KEPT = 300;
@@ -18,8 +18,9 @@ function take() {
   }
 }
 async function ask() {
-  if (!document.hidden) {
-    try { await renew(document.getElementById("system")); } catch { /* the page says itself when nothing is heard */ }
+  const panel = document.getElementById("system");
+  if (!document.hidden && !panel.querySelector(".locked")) {
+    try { await renew(panel); } catch { /* the page says itself when nothing is heard */ }
     take();
   }
   setTimeout(ask, EVERY);
