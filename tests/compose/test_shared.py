@@ -2,18 +2,17 @@
 
 import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator, Iterator
 
 import httpx2
 import pytest
 
-from tests.compose.project import LABEL, ROOT, URLS, compose, run, traces
-from tests.support.s3 import BINARY
+from tests.compose.project import LABEL, URLS, compose, run, traces
+from tests.support import store_images
 from tests.support.wait import eventually
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
-IMAGES = {"POSTGRES_IMAGE": "opsbuddy-test/postgres", "S3_IMAGE": "opsbuddy-test/s3"}
+IMAGES = {"POSTGRES_IMAGE": store_images.POSTGRES, "S3_IMAGE": store_images.S3}
 ENVIRONMENT = {**IMAGES, "FILE_PORT": "32101-32109", "UTILITY_PORT": "32111-32119", "DEMO_DATA": "0"}
 
 
@@ -23,12 +22,7 @@ def shared(*arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> None:
-    context = tmp_path_factory.mktemp("images")
-    for file in (*(ROOT / "tests/compose/images").iterdir(), BINARY):
-        shutil.copy(file, context)
-    for name in IMAGES.values():
-        target = name.rpartition("/")[2]
-        run("docker", "build", "--network", "host", "--target", target, "-t", name, str(context), DOCKER_BUILDKIT="0")
+    store_images.build(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """What tests put into their namespaces: the samples, cut down to what a test needs."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,12 @@ def service(name: str = "web", **spec: Any) -> dict[str, Any]:
     without = {"route": None, "storage": None, "env": [{"name": "DATA_DIR", "value": "/tmp"}]}  # noqa: S108 - of the pod
     body["spec"] = {field: value for field, value in (body["spec"] | without | spec).items() if value is not None}
     return body
+
+
+def secret(name: str, kind: str = "Opaque", **data: str) -> dict[str, Any]:
+    """Return a Secret; a field's name has - for each _ of the argument."""
+    fields = {key.replace("_", "-"): base64.b64encode(text.encode()).decode() for key, text in data.items()}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": kind, "data": fields}
 
 
 def pod(name: str, command: list[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tests.charts.effects import nested
 from tests.contract.apiserver import kubectl
 from tests.contract.cluster import Cluster
 from tests.e2e.forward import port_forward
-from tests.e2e.resources import service
+from tests.e2e.resources import secret, service
 from tests.support.certificates import self_signed, serial
 from tests.support.wait import eventually
 
@@ -30,11 +30,6 @@ VALUES = {
     "services.gateway.env.EXTRA_CHECKS": None,
     "services.ui-service.env.ANALYTICS_URL": None,
 }
-
-
-def secret(name: str, kind: str = "Opaque", **data: str) -> dict[str, Any]:
-    fields = {key.replace("_", "-"): base64.b64encode(text.encode()).decode() for key, text in data.items()}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": kind, "data": fields}
 
 
 def certificate() -> dict[str, Any]:
