@@ -1,7 +1,10 @@
 import gc
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type] # jsonschema looks for it, it compiles 38 grammars for seconds, and no schema here asks for an IRI
 
 BUSY = [HealthCheck.too_slow]  # counts seconds, which says nothing about a strategy on a machine that others use too
 settings.register_profile("default", settings.get_profile("default"), suppress_health_check=BUSY)

@@ -1,14 +1,43 @@
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import httpx2
 import pytest
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
+from typing_extensions import override
 
+from opsbuddy_ui_service import rendering
 from opsbuddy_ui_service.factory import build
 from opsbuddy_ui_service.settings import UiSettings
 from tests.support.apps import client
 from tests.support.fake_gateway import FakeGateway
 from tests.support.traces import traces  # noqa: F401 - a fixture
 from tests.support.wait import eventually
+
+
+class Compiled(BytecodeCache):
+    """Templates, compiled once for all applications of this process: each test has one of its own."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], bytes] = {}
+
+    @override
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if code := self._known.get((bucket.key, bucket.checksum)):
+            bucket.bytecode_from_string(code)
+
+    @override
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._known[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
+
+@pytest.fixture(autouse=True)
+def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "Environment", partial(Environment, bytecode_cache=COMPILED))
 
 
 @pytest.fixture
