@@ -44,6 +44,7 @@ class Ui:
     log: Path
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
+    more: dict[str, str] = field(default_factory=dict)  # settings besides
 
     @property
     def url(self) -> str:
@@ -65,7 +66,7 @@ class Ui:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: ASYNC220 - forked in a moment
                 [Path(sys.executable).with_name("opsbuddy-ui-service")],
-                env=os.environ | settings,
+                env=os.environ | settings | self.more,
                 stdout=log,
                 stderr=log,
             )

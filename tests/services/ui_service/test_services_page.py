@@ -85,20 +85,21 @@ async def test_in_a_cluster_each_resource_stands_beside_what_the_gateway_sees_of
 ) -> None:
     route = {"prefix": "/api/files", "rewrite": "/files"}
     server.put(resource("file-service", route=route, replicas=2, status={"readyReplicas": 2}), resource("batch"))
-    gateway.put(down("file-service", reason="connection refused"))
+    gateway.put(down("file-service", reason="connection refused"), service("influxdb", prefix=None))
     page = await heard(inside, "file-service has no ready pod")
     row = row_of(page, "file-service")
     assert re.findall(r"</svg>(\w[\w ]*)</span>", row)[:2] == ["Ready", "Down"]
     assert 'data-of="pods">2 / 2</td>' in row
     assert "<code>/api/files</code>" in row
     assert "by <bdi>helm</bdi>" in row
-    assert "the resource names the number" in row
+    assert "as the resource says" in row
     assert "<code>opsbuddy-file-service:0.1.0</code>" in row
     for kind in ("Ready", "Available", "Progressing", "RoutesProgrammed", "Stalled", "Suspended"):
         assert f"<b>{kind}</b>" in row
     assert "Open" in row  # the breaker, in words
     assert "not known" in row_of(page, "batch")
-    assert page.count('<tr role="row" class="row">') == 7
+    assert "no resource" in row_of(page, "influxdb")
+    assert page.count('<tr role="row" class="row">') == 8
 
 
 async def test_one_that_is_not_ready_says_why_in_the_operators_words(
@@ -155,9 +156,9 @@ async def test_home_says_what_was_changed_before_a_trouble_began(
     ]
     server.put(changed)
     gateway.put(down("file-service", since=stamp(since)))
-    page = await heard(inside, "was changed: ", "/")
+    page = await heard(inside, ">its resource</a> was ", "/")
     entry = page.partition('id="entry-file-service"')[2].partition("</li>")[0]
-    assert "<bdi>set image.tag</bdi> by <bdi>kubectl-patch</bdi>" in entry
+    assert "<bdi>changed (image.tag)</bdi> by <bdi>kubectl-patch</bdi>" in entry
     assert "/services?service=file-service" in entry
 
 

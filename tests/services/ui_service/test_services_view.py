@@ -26,7 +26,7 @@ def shown(*conditions: dict[str, Any], status: dict[str, Any] | None = None, **s
 def test_one_of_which_everything_is_well_needs_no_words() -> None:
     made = shown(route={"prefix": "/api/web"})
     assert (made.state.word, made.state.tone, made.why, made.reason, made.note) == ("Ready", "ok", "", "", "")
-    assert (made.pods, made.wanted) == ("1 / 1", "one, because the resource names no number")
+    assert (made.pods, made.wanted) == ("1 / 1", "as the resource names no number")
     assert (made.image, made.port, made.routes) == ("opsbuddy-web:0.1.0", "8001 HTTP", ("/api/web",))
     assert made.generation == "1, judged"
     assert {aspect.status.tone for aspect in made.aspects} == {"ok"}
@@ -84,8 +84,8 @@ def test_a_change_that_the_operator_has_not_judged_yet_is_named() -> None:
 @pytest.mark.parametrize(
     ("spec", "status", "pods", "wanted"),
     [
-        ({"replicas": 3}, {"readyReplicas": 2}, "2 / 3", "the resource names the number"),
-        ({"replicas": 0}, {"readyReplicas": 0}, "0 / 0", "the resource names the number"),
+        ({"replicas": 3}, {"readyReplicas": 2}, "2 / 3", "as the resource says"),
+        ({"replicas": 0}, {"readyReplicas": 0}, "0 / 0", "as the resource says"),
         ({"autoscaling": HPA}, {"readyReplicas": 3, "replicas": 4}, "3 / 4", "an autoscaler decides, 2 to 6"),
         (
             {"autoscaling": {"minReplicas": 0, "maxReplicas": 6, "requests": {"targetConcurrency": 9}}},
@@ -140,8 +140,8 @@ def test_one_that_was_never_changed_was_created_by_who_wrote_it_first() -> None:
 @pytest.mark.parametrize(
     ("fields", "more", "what"),
     [
-        ({"f:image": {"f:tag": {}}}, {}, "set image.tag"),
-        ({"f:env": {'k:{"name":"A"}': {".": {}, "f:value": {}}}}, {}, "set env"),
+        ({"f:image": {"f:tag": {}}}, {}, "changed (image.tag)"),
+        ({"f:env": {'k:{"name":"A"}': {".": {}, "f:value": {}}}}, {}, "changed (env)"),
         ({"f:replicas": {}}, {"subresource": "scale"}, "scaled"),
         (None, {}, "changed"),
     ],

@@ -179,7 +179,7 @@ def _set(entry: ManagedFields) -> str:
     """Return which fields a writer set where they are few: then they are likely those of its last change."""
     tree = entry.fields_v1[SPEC]
     named = list(islice(_paths(tree), MOST_FIELDS + 1)) if isinstance(tree, Mapping) else []
-    return f"set {', '.join(named)}" if 0 < len(named) <= MOST_FIELDS else "changed"
+    return f"changed ({', '.join(named)})" if 0 < len(named) <= MOST_FIELDS else "changed"
 
 
 def _paths(tree: Mapping[str, Any], above: str = "") -> Iterator[str]:

@@ -169,7 +169,7 @@ def _by_whom(spec: Spec) -> str:
         return f"an autoscaler decides, {spec.autoscaling.min_replicas} to {spec.autoscaling.max_replicas}"
     if spec.autoscaling is not None:
         return "the least of its autoscaling: nothing here scales on requests"
-    return "one, because the resource names no number" if spec.replicas is None else "the resource names the number"
+    return "as the resource names no number" if spec.replicas is None else "as the resource says"
 
 
 def _routes(resource: Resource) -> Iterator[str]:
