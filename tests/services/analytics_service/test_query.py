@@ -1,6 +1,7 @@
 import pytest
 
 from tests.services.analytics_service.conftest import Service, entry
+from tests.support.cases import cases
 
 TYPED = [
     "order BENCH-100821 failed",
@@ -114,7 +115,7 @@ async def test_old_and_new_logs_come_in_one_order(service: Service) -> None:
     assert await service.find() == expected[::-1]
 
 
-@pytest.mark.parametrize(
+@cases(
     "query",
     [
         {"limit": 0},

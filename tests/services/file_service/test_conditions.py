@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from tests.services.file_service.conftest import Service
+from tests.support.cases import cases
 
 BYTES = {"content-type": "application/octet-stream"}
 
@@ -72,8 +73,8 @@ async def test_a_record_may_be_sent_back_as_it_was_read_until_it_changes(service
         assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "sha256")
 
 
-@pytest.mark.parametrize("field", ["if-match", "if-none-match"])
-@pytest.mark.parametrize("value", ["abc", '"a" "b"', '"a', "", "*, *", '"a",,'])
+@cases("field", ["if-match", "if-none-match"])
+@cases("value", ["abc", '"a" "b"', '"a', "", "*, *", '"a",,'])
 async def test_a_field_that_is_no_list_of_tags_is_400_naming_it(service: Service, field: str, value: str) -> None:
     record = await service.store()
     for method in ("GET", "DELETE"):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from opsbuddy_file_service.ranges import UnsatisfiableError, select
 from tests.services.file_service.conftest import Service
+from tests.support.cases import cases
 
 TEXT = b"0123456789"
 
@@ -47,7 +48,7 @@ async def test_a_range_beyond_the_end_is_416_with_the_size(service: Service, wan
     assert (await service.http.get(f"/files/{empty['id']}/download", headers={"range": "bytes=0-"})).status_code == 416
 
 
-@pytest.mark.parametrize(
+@cases(
     "wanted",
     [
         "bytes=5-2",

@@ -6,6 +6,7 @@ import pytest
 
 from opsbuddy_file_service.models import Sort
 from tests.services.file_service.conftest import Service
+from tests.support.cases import cases
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0"
 
@@ -91,7 +92,7 @@ async def test_filters_find_by_tag_type_and_name(service: Service) -> None:
         assert {f["id"] for f in await service.find(**query)} == expected, query
 
 
-@pytest.mark.parametrize(
+@cases(
     ("query", "field"),
     [
         ({"limit": 0}, "limit"),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from opsbuddy_core.errors import InvalidRequestError
 from opsbuddy_file_service.names import attachment, clean_name
 from tests.services.file_service.conftest import Service
+from tests.support.cases import cases
 
 NAMES = [
     *("报告.txt", "plan-🚀.txt", "d\u2019été.txt", "ﬁle é.txt", "a;b=c.txt", "100%41.txt", "a+b c.txt", "x,y'z.txt"),
@@ -15,7 +16,7 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@cases("name", NAMES)
 async def test_any_name_is_kept_and_given_back(service: Service, name: str) -> None:
     record = await service.store(b"x", name)
     assert record["filename"] == unicodedata.normalize("NFC", name)

@@ -10,6 +10,7 @@ from opsbuddy_file_service.handlers.multipart import FormReader
 from opsbuddy_file_service.settings import FileSettings
 from tests.services.file_service.conftest import Part, Service, form
 from tests.support.apps import client
+from tests.support.cases import cases
 from tests.support.wait import eventually
 
 
@@ -44,7 +45,7 @@ async def test_fields_count_before_and_after_the_file(service: Service) -> None:
     assert [(a.json()["tags"], a.json()["metadata"]) for a in answers] == [({"k": "v"}, {"m": 1})] * 2
 
 
-@pytest.mark.parametrize(
+@cases(
     ("parts", "field"),
     [
         pytest.param([("file", "o.txt", os.urandom(2_000_000)), ("tags", None, b"[1]")], "tags", id="wrong tags after"),

@@ -11,6 +11,7 @@ import pytest
 from tests.services.gateway.conftest import session
 from tests.services.gateway.process import Gateway, raw, route, running, table
 from tests.services.gateway.upstream import Upstream, refusing
+from tests.support.cases import cases
 from tests.support.wait import eventually
 
 
@@ -40,7 +41,7 @@ async def test_a_method_that_the_route_does_not_take_is_refused_with_those_it_ta
             assert answer.status == 200
 
 
-@pytest.mark.parametrize(
+@cases(
     "head",
     [
         b"Host: a\r\nHost: b\r\n",
@@ -76,7 +77,7 @@ async def test_a_service_without_endpoints_is_503_no_endpoint_and_does_not_open_
         assert (await gateway.service())["breaker"] == "closed"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "method", "expected"),
     [("die", "POST", (502, "reset")), ("die", "GET", (502, "reset")), ("nonsense", "POST", (502, "bad_answer"))],
 )

@@ -11,13 +11,14 @@ from prometheus_client import REGISTRY
 from opsbuddy_gateway.models import Reason
 from tests.services.gateway.process import Gateway, raw, route, running
 from tests.services.gateway.upstream import Upstream
+from tests.support.cases import cases
 
 LINE = b"POST /api/files/x HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = LINE + b"Transfer-Encoding: chunked\r\n\r\n"
 NEXT = b"GET /api/files/smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
-@pytest.mark.parametrize(
+@cases(
     "request_",
     [
         LINE + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -174,7 +175,7 @@ async def test_an_upgrade_that_is_not_known_is_answered_in_http(gateway: Gateway
     assert (await raw(gateway.port, upgrade)).startswith(b"HTTP/1.1 200 ")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("path", "reason"), [("/api/files/die", "reset"), ("/api/nothing", "no_route"), ("/api/files/..%2f", "bad_request")]
 )
 async def test_the_reason_is_the_same_word_in_the_header_and_in_the_document(gateway: Gateway, path: str, reason: str):

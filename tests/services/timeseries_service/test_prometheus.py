@@ -8,6 +8,7 @@ import pytest
 from opsbuddy_core import timestamps
 from tests.services.timeseries_service import remote
 from tests.services.timeseries_service.conftest import Service, point
+from tests.support.cases import cases
 
 MS = int(time.time() * 1000)
 NOW = MS / 1000
@@ -146,7 +147,7 @@ async def test_quantiles_of_classic_histograms(service: Service) -> None:
     assert await values(service, "histogram_quantile(0.99, h_bucket)") == {(): "0.5"}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("path", "query", "said"),
     [
         ("query", {}, "query"),

@@ -5,6 +5,7 @@ import pytest
 
 from opsbuddy_core import timestamps
 from tests.services.timeseries_service.conftest import Service, point
+from tests.support.cases import cases
 
 SECOND = 10**9
 T = (time.time_ns() // (60 * SECOND) - 10) * 60 * SECOND  # a full minute ten minutes ago
@@ -34,7 +35,7 @@ async def test_empty_buckets_are_null_and_a_count_of_nothing_is_zero(service: Se
     assert await service.values(aggregate="last", **window) == [20, 5, None, 9]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("fill", "expected"),
     [
         ("null", [None, 10.5, 5, None, 9]),
@@ -187,7 +188,7 @@ async def test_a_sum_beyond_what_json_can_say_is_null(service: Service) -> None:
     assert await service.values(start=at(0), end=at(60), aggregate="sum", every="1m") == [None]
 
 
-@pytest.mark.parametrize(
+@cases(
     "query",
     [
         {"aggregate": "mean"},

@@ -13,6 +13,7 @@ from opsbuddy_timeseries_service.embedded.schema import MIGRATIONS
 from opsbuddy_timeseries_service.embedded.store import SqlitePoints
 from opsbuddy_timeseries_service.models.points import Point
 from tests.services.timeseries_service.conftest import Service, point
+from tests.support.cases import cases
 
 MS = int(time.time() * 1000)
 DAY = timestamps.render(time.time_ns() - 86_400 * 10**9)[:10]
@@ -57,7 +58,7 @@ async def test_valid_points_are_stored_and_invalid_ones_named(service: Service) 
     assert await service.values() == [1.0]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("changes", "field"),
     [
         ({"measurement": "logs"}, "measurement"),
