@@ -93,7 +93,8 @@ class Bucket(Part):
         raise BackupError(f"InfluxDB has no bucket {self._name} of the organization {self._org}.")
 
     def _occupied(self) -> bool:
-        flux = f"from(bucket: {json.dumps(self._name)}) |> range(start: 0) |> limit(n: 1) |> group() |> limit(n: 1)"
+        source = f"from(bucket: {json.dumps(self._name)})"
+        flux = f'{source} |> range(start: 0) |> limit(n: 1) |> keep(columns: ["_time"]) |> limit(n: 1)'
         body = json.dumps({"query": flux, "type": "flux"}).encode()
         query = urllib.parse.urlencode({"org": self._org})
         with self._ask("POST", f"/api/v2/query?{query}", body) as answer:
@@ -105,7 +106,13 @@ class Bucket(Part):
 
     def _remove(self, name: str) -> None:
         query = urllib.parse.urlencode({"org": self._org, "name": name})
-        for bucket in self._json("GET", f"/api/v2/buckets?{query}").get("buckets", []):
+        try:
+            found = self._json("GET", f"/api/v2/buckets?{query}").get("buckets", [])
+        except _RefusedError as refused:
+            if refused.status != HTTPStatus.NOT_FOUND:
+                raise
+            found = []
+        for bucket in found:
             self._ask("DELETE", f"/api/v2/buckets/{bucket['id']}").close()
 
     def _json(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
@@ -123,7 +130,7 @@ class Bucket(Part):
             return urllib.request.urlopen(request, timeout=LIMIT)  # noqa: S310 - likewise
         except urllib.error.HTTPError as error:
             with error:
-                said = error.read(500).decode(errors="replace").strip()
+                said = " ".join(error.read(500).decode(errors="replace").split())
             raise _RefusedError(error.code, f"InfluxDB answers {error.code}: {said}") from error
         except OSError as error:
             raise BackupError(f"InfluxDB cannot be reached ({error}).") from error
