@@ -148,6 +148,7 @@ def _service() -> Schema:
             }
         ),
         "sealingKeys": _closed({"existingSecret": SECRET, "key": KEY}),
+        "sessionKeys": _closed({"existingSecret": SECRET, "key": KEY}),
         "env": {"type": "object", "additionalProperties": variable},
         "spec": _strict(spec),
     }

@@ -8,7 +8,8 @@ from tests.charts.helm import STACK
 
 pytestmark = pytest.mark.charts
 
-FILES, UTILITY = "services.file-service", "services.utility-service"
+FILES, UTILITY, UI = "services.file-service", "services.utility-service", "services.ui-service"
+CLOSED = {"gateway.authentication.required": True, "gateway.apiKeys.existingSecret": "access"}
 DATABASE = {f"{FILES}.database.existingSecret": "files-db"}
 STORE = {f"{FILES}.objectStore.url": "s3://files/prod"}
 SHARED = {**DATABASE, **STORE}
@@ -69,6 +70,14 @@ def test_a_database_alone_leaves_the_files_on_the_volume():
     assert env("file-service", DATABASE)["DATABASE_URL"]
 
 
+def test_the_web_ui_of_several_pods_shares_the_keys_of_its_sessions():
+    assert "SESSION_KEYS" not in env("ui-service")
+    found = env("ui-service", CLOSED | {f"{UI}.spec.replicas": 2, f"{UI}.sessionKeys.existingSecret": "sessions"})
+    assert found["SESSION_KEYS"] == {"name": "sessions", "key": "keys"}
+    assert env("ui-service", {f"{UI}.spec.replicas": 2})  # nobody signs in
+    assert env("ui-service", CLOSED | {f"{UI}.spec.replicas": 2, f"{UI}.env.SESSION_KEYS": "given"})
+
+
 def test_a_variable_of_ones_own_takes_the_place_of_the_values():
     given = SHARED | {f"{FILES}.env.OBJECT_STORE_URL": "s3://other"}
     assert env("file-service", given)["OBJECT_STORE_URL"] == "s3://other"
@@ -89,6 +98,10 @@ def test_a_variable_of_ones_own_takes_the_place_of_the_values():
         ({"services.analytics-service.spec.replicas": 2}, "it is made for one"),
         ({"services.timeseries-service.database": {"existingSecret": "db", "key": "url"}}, "has no use"),
         ({f"{UTILITY}.database.existingSecret": "db"}, r"needs services\.utility-service\.sealingKeys"),
+        (
+            CLOSED | {f"{UI}.spec.replicas": 2},
+            r"set services\.ui-service\.sessionKeys\.existingSecret, or who signs in",
+        ),
         ({f"{FILES}.objectStore.existingSecret": "bucket"}, r"needs services\.file-service\.objectStore\.url"),
     ],
 )

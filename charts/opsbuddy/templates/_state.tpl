@@ -1,5 +1,5 @@
 {{/*
-What the values database, objectStore and sealingKeys of a service come to, as a JSON list of environment variables: (list $ "name" $service).
+What the values database, objectStore, sealingKeys and sessionKeys of a service come to, as a JSON list of environment variables: (list $ "name" $service).
 */}}
 {{- define "opsbuddy.state" -}}
 {{- $name := index . 1 }}
@@ -30,6 +30,9 @@ What the values database, objectStore and sealingKeys of a service come to, as a
 {{- with $sealing.existingSecret }}
 {{- $env = append $env (include "opsbuddy.fromSecret" (list "SECRET_KEYS" . $sealing.key) | fromJson) }}
 {{- end }}
+{{- with ($service.sessionKeys | default dict).existingSecret }}
+{{- $env = append $env (include "opsbuddy.fromSecret" (list "SESSION_KEYS" . $service.sessionKeys.key) | fromJson) }}
+{{- end }}
 {{- $env | toJson }}
 {{- end }}
 
@@ -41,6 +44,20 @@ What the values database, objectStore and sealingKeys of a service come to, as a
 {{- define "opsbuddy.shared" -}}
 {{- $service := index . 2 }}
 {{- if and (hasKey $service "database") $service.database.existingSecret (or (not (hasKey $service "objectStore")) $service.objectStore.url) }}shared{{ end }}
+{{- end }}
+
+{{/* Refuse several pods of a web UI where people sign in, unless they share their keys: each would know only its own sessions: (list $ "name" $service). */}}
+{{- define "opsbuddy.oneSession" -}}
+{{- $root := index . 0 }}
+{{- $name := index . 1 }}
+{{- $service := index . 2 }}
+{{- $most := int ($service.spec.replicas | default 1) }}
+{{- with $service.spec.autoscaling }}{{ $most = int (.maxReplicas | default 1) }}{{ end }}
+{{- $given := or $service.sessionKeys.existingSecret (hasKey ($service.env | default dict) "SESSION_KEYS") }}
+{{- range $service.spec.env }}{{ if eq .name "SESSION_KEYS" }}{{ $given = true }}{{ end }}{{ end }}
+{{- if and (gt $most 1) $root.Values.gateway.authentication.required (not $given) }}
+{{- fail (printf "\n\nservices.%s has several pods and gateway.authentication.required: set services.%s.sessionKeys.existingSecret, or who signs in at one pod is a stranger to the next.\n" $name $name) }}
+{{- end }}
 {{- end }}
 
 {{/* Refuse several pods of a service that keeps its state on its own disk: each would have a truth of its own: (list $ "name" $service). */}}
