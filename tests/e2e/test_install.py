@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from playwright.async_api import Browser, expect
 
+from opsbuddy_core.resource import ConditionType
 from tests.contract.apiserver import kubectl
 from tests.contract.description.installation import SERVICES, Installation, installation
 from tests.contract.description.table import PROMISES
@@ -59,4 +60,19 @@ async def test_the_ui_opens_in_a_browser_and_shows_six_services_live(browser: Br
         for name in SERVICES:
             await expect(rows.filter(has_text=name)).to_contain_text("Healthy", ignore_case=True)
         await page.screenshot(path=picture("cluster-home"), full_page=True)
+        assert watched.complaints == []
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_page_of_the_services_shows_the_six_resources_with_their_conditions(browser: Browser, urls):
+    async with opened(browser, f"{urls['ui-service']}/services?service=gateway") as watched:
+        page = watched.page
+        for name in SERVICES:
+            row = page.locator(f"#row-{name}")
+            await expect(row.locator(".made .state")).to_have_text("Ready", timeout=60_000)
+            await expect(row.locator(".seen .state")).to_have_text(re.compile("Healthy|Slow"), timeout=60_000)
+            assert set(await row.locator(".conditions b").all_text_contents()) == set(ConditionType)
+        await expect(page.locator("#card-gateway")).to_contain_text("Every pod has the newest version.")
+        await expect(page.locator("#row-file-service .route")).to_contain_text("/api/files")
+        await page.screenshot(path=picture("cluster-services"), full_page=True)
         assert watched.complaints == []
