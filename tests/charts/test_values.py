@@ -1,6 +1,8 @@
 """values.yaml, its schema and its table: nothing without a word, nothing misspelt, nothing taken away by a null."""
 
 import json
+from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import jsonschema
@@ -12,14 +14,24 @@ from tests.charts import values
 SERVICE_LEVELS = ["", "spec", "spec.image", "spec.route", "spec.storage", "spec.resources"]
 
 
-def defaults(chart: str) -> Any:
+@cache
+def _values(chart: str) -> Any:
     return yaml.safe_load((values.CHARTS / chart / "values.yaml").read_text())
+
+
+@cache
+def _validator(chart: str) -> jsonschema.Draft7Validator:
+    return jsonschema.Draft7Validator(json.loads((values.CHARTS / chart / "values.schema.json").read_text()))
+
+
+def defaults(chart: str) -> Any:
+    """Return the chart's values, to change them."""
+    return deepcopy(_values(chart))
 
 
 def complaints(chart: str, given: Any) -> list[str]:
     """Return what the schema says against these values, each with the place."""
-    validator = jsonschema.Draft7Validator(json.loads((values.CHARTS / chart / "values.schema.json").read_text()))
-    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(given)]
+    return [f"{error.json_path}: {error.message}" for error in _validator(chart).iter_errors(given)]
 
 
 def level(given: Any, path: str) -> Any:

@@ -9,6 +9,7 @@ import pytest
 from opsbuddy_analytics_service.service import intake
 from opsbuddy_core.errors import TooLargeError
 from tests.services.analytics_service.conftest import Service, entry
+from tests.support.cases import cases
 
 
 async def test_the_described_request_for_a_single_log_works_as_written(embedded: Service) -> None:
@@ -66,7 +67,7 @@ async def test_a_batch_with_nothing_valid_is_a_problem_that_names_each(embedded:
     assert [(each["index"], each["field"]) for each in body["errors"]] == [(0, "level"), (1, "service")]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("content", "media", "status"),
     [
         (b"{", "application/json", 400),
@@ -101,7 +102,7 @@ async def test_a_body_may_be_gzip_and_no_bomb(embedded: Service, content: bytes,
     assert answer.status_code == status, answer.text
 
 
-@pytest.mark.parametrize(
+@cases(
     ("field", "value"),
     [
         ("message", "x" * 65_537),

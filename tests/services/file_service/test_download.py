@@ -15,7 +15,7 @@ from tests.support.cases import cases
 TEXT = b"0123456789"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("wanted", "got", "content_range"),
     [
         ("bytes=0-0", b"0", "bytes 0-0/10"),

@@ -51,9 +51,7 @@ async def test_each_order_is_what_it_says(service: Service) -> None:
     assert [f["id"] for f in await service.find()] == [r["id"] for r in records[::-1]]
 
 
-@pytest.mark.parametrize(
-    "cursor", ["xyz", "bm9uZQ==", "WyJzaXplIiwgMSwgIjAiXQ==", "W10=", "é", "WyJjcmVhdGVkIiwieCIsIjAiXQ=="]
-)
+@cases("cursor", ["xyz", "bm9uZQ==", "WyJzaXplIiwgMSwgIjAiXQ==", "W10=", "é", "WyJjcmVhdGVkIiwieCIsIjAiXQ=="])
 async def test_a_cursor_that_no_such_listing_gave_is_refused(service: Service, cursor: str) -> None:
     answer = await service.http.get("/files", params={"cursor": cursor})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "cursor")

@@ -1,7 +1,6 @@
 import unicodedata
 from urllib.parse import unquote
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,12 +31,12 @@ async def test_quotes_that_browsers_escape_are_quotes_in_the_record(service: Ser
     assert (await service.store(b"x", "a%22b%22.txt"))["filename"] == 'a"b".txt'
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "C:\\\\temp\\\\passwd", "/passwd"])
+@cases("name", ["../../etc/passwd", "C:\\\\temp\\\\passwd", "/passwd"])
 async def test_folders_in_a_name_are_dropped(service: Service, name: str) -> None:
     assert (await service.store(b"x", name))["filename"] == "passwd"
 
 
-@pytest.mark.parametrize("name", ["..", ".", " ", "a/", "%0D%0Aset-cookie: x", "a\x01b", "é" * 128, "x" * 256])
+@cases("name", ["..", ".", " ", "a/", "%0D%0Aset-cookie: x", "a\x01b", "é" * 128, "x" * 256])
 async def test_names_that_are_none_are_refused_naming_file(service: Service, name: str) -> None:
     answer = await service.send(("file", name, b"x"))
     assert answer.status_code == 422

@@ -38,9 +38,7 @@ async def test_a_body_is_stored_under_its_name_and_replaced_by_the_next(service:
     assert (await service.http.get("/files/report.txt")).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "name", ["报告.txt", "a;b=c %.txt", "upload", "trash", ".hidden", "d41d8cd98f00b204e9800998ecf8427e"]
-)
+@cases("name", ["报告.txt", "a;b=c %.txt", "upload", "trash", ".hidden", "d41d8cd98f00b204e9800998ecf8427e"])
 async def test_any_name_is_a_name(service: Service, name: str) -> None:
     path = f"/files/{quote(name, safe='')}"
     assert (await service.http.put(path, content=b"x")).json()["filename"] == name
@@ -106,7 +104,7 @@ async def test_what_cannot_be_put_is_refused_and_leaves_nothing(
     assert service.kept == kept
 
 
-@pytest.mark.parametrize("name", ["%00", "a%01b", "..", "%E2%80%AEgpj.exe", "%FF", "x" * 256])
+@cases("name", ["%00", "a%01b", "..", "%E2%80%AEgpj.exe", "%FF", "x" * 256])
 async def test_a_name_that_is_none_is_refused_naming_it(service: Service, name: str) -> None:
     answer = await service.http.put(f"http://test/files/{name.replace('..', '%2E%2E')}", content=b"x")
     assert answer.status_code in {400, 404, 422}, answer.text

@@ -95,7 +95,7 @@ async def test_a_file_over_the_limit_is_413_and_leaves_nothing(service: Service)
     assert service.kept == kept
 
 
-@pytest.mark.parametrize(
+@cases(
     ("content_type", "status"),
     [
         ("multipart/form-data", 400),

@@ -85,7 +85,7 @@ async def test_what_two_parties_could_read_differently_is_400_and_nothing_behind
     assert not [seen for seen in upstream.requests if "smuggled" in seen.target]
 
 
-@pytest.mark.parametrize(
+@cases(
     "head",
     [b"".join(b"x-%d: 1\r\n" % n for n in range(200)), b"x: " + b"y" * 70_000 + b"\r\n", b"x: " + b"y" * 5_000_000],
 )

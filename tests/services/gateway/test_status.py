@@ -1,11 +1,11 @@
 """What `/health`, `/status` and `/metrics` tell about the services behind the gateway."""
 
 import aiohttp
-import pytest
 
 from tests.services.gateway.conftest import session
 from tests.services.gateway.process import Gateway, route, running
 from tests.services.gateway.upstream import Upstream, refusing
+from tests.support.cases import cases
 from tests.support.wait import eventually
 
 
@@ -102,7 +102,7 @@ async def test_figures_and_metrics_count_what_passed(http: aiohttp.ClientSession
     assert 'opsbuddy_gateway_endpoints{service="file-service"} 1.0' in text
 
 
-@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/health/live", "/health/ready", "/metrics"])
+@cases("path", ["/docs", "/openapi.json", "/health/live", "/health/ready", "/metrics"])
 async def test_the_pages_of_the_gateway_itself_answer(http: aiohttp.ClientSession, path: str):
     async with http.get(path) as answer:
         assert answer.status == 200

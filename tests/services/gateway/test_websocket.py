@@ -14,6 +14,7 @@ from websockets.typing import Subprotocol
 
 from tests.services.gateway.process import Gateway, raw, route, running
 from tests.services.gateway.upstream import Upstream, refusing
+from tests.support.cases import cases
 from tests.support.wait import eventually
 
 
@@ -113,7 +114,7 @@ async def test_the_subprotocol_is_the_one_that_the_service_chose(tunnel: Gateway
         assert socket.subprotocol is None
 
 
-@pytest.mark.parametrize("code", [1000, 1001, 1011, 3000, 4999])
+@cases("code", [1000, 1001, 1011, 3000, 4999])
 async def test_a_close_of_the_service_reaches_the_client_with_its_code(tunnel: Gateway, code: int):
     async with opened(tunnel) as socket:
         await socket.send(f"close {code}")
@@ -164,7 +165,7 @@ async def test_a_dead_endpoint_is_no_failure_that_a_client_sees(tmp_path, echo: 
                     assert await socket.recv() == "x"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("path", "status", "reason"),
     [
         ("/api/files/nonsense", 502, b"bad_answer"),

@@ -186,7 +186,7 @@ async def test_a_data_source_finds_what_it_asks_for_when_it_is_set_up(embedded: 
     assert (await embedded.http.get("/api/v1/metadata")).json() == {"status": "success", "data": {}}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("content", "headers", "status"),
     [
         (b"\xff\xff\xff\xff\xff", {}, 400),

@@ -261,7 +261,7 @@ def test_the_longest_odd_line_is_judged_in_a_moment(line: str, piece: str) -> No
     assert time.process_time() - begun < 1, "others wait meanwhile"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("content", "media", "status"),
     [
         (b"{", "application/json", 400),
