@@ -38,7 +38,8 @@ def loads(raw: bytes) -> Any:
             except RecursionError:
                 return _lenient(_shallow(text))
         except ValueError:
-            raise MalformedError(f"The body is no valid JSON: {strict}. Send one JSON document.") from strict
+            reason = "it is not UTF-8" if "UTF-8" in str(strict) else strict
+            raise MalformedError(f"The body is no valid JSON: {reason}. Send one JSON document.") from strict
 
 
 def dumps(value: Any) -> str:

@@ -282,3 +282,10 @@ async def test_a_batch_of_thousands_of_one_instant_is_stored_in_order(embedded: 
     await embedded.send(*[entry(f"{i:04d}", timestamp=now) for i in range(3000)])
     assert time.monotonic() - begun < 5
     assert await embedded.find(order="asc", limit=1000) == [f"{i:04d}" for i in range(1000)]
+
+
+async def test_a_body_that_is_not_utf_8_is_said_to_be_so(embedded: Service) -> None:
+    for path in ("/logs", "/logs/single"):
+        answer = await embedded.http.post(path, content=json.dumps(entry("x")).encode("utf-16"))
+        assert (answer.status_code, "it is not UTF-8" in answer.json()["detail"]) == (400, True), answer.text
+        assert "str" not in answer.json()["detail"].split()
