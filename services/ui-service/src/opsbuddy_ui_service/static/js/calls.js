@@ -8,7 +8,8 @@ export class Problem extends Error {
     this.errors = document?.errors ?? [];
   }
 }
-export const excuse = (error) => error.name === "TimeoutError" ? "no answer within 10 s" : error.name === "TypeError" ? "OpsBuddy cannot be reached; if you came through a port-forward, start it again" : error.status === 401 ? "you are not signed in, or not any more; sign in, then do it again" : error.message;
+export const UNKNOWN = "you are not signed in, or not any more; sign in, then do it again";
+export const excuse = (error) => error.name === "TimeoutError" ? "no answer within 10 s" : error.name === "TypeError" ? "OpsBuddy cannot be reached; if you came through a port-forward, start it again" : error.status === 401 ? UNKNOWN : error.message;
 
 export function recorded() {
   try { return JSON.parse(sessionStorage.getItem(KEY)) ?? []; } catch { return []; }

@@ -1,5 +1,5 @@
 // Commands: run one, show its output as it comes, stop it, say how it ended. Output is text of others: it is never read as anything else.
-import { excuse, record } from "./calls.js";
+import { UNKNOWN, excuse, record } from "./calls.js";
 import { now, seconds } from "./clock.js";
 import { blame } from "./json.js";
 import { renew } from "./morph.js";
@@ -54,7 +54,7 @@ async function run(asked, words) {
     status = answer.status;
     if (!answer.ok) {
       text = await answer.text();
-      denied(seen, JSON.parse(text));
+      denied(seen, status === 401 ? { detail: `${UNKNOWN}.` } : JSON.parse(text));
       return;
     }
     let done = false;

@@ -1,5 +1,5 @@
 // Sends files: several at once, each with its progress, to be cancelled or tried again on its own. XMLHttpRequest, since fetch does not tell how much has gone.
-import { record } from "./calls.js";
+import { UNKNOWN, record } from "./calls.js";
 import { check } from "./json.js";
 import { renew } from "./morph.js";
 
@@ -78,7 +78,7 @@ class Item {
       if (request.status === 201 && answer?.id) {
         this.says.replaceChildren("Stored: ", element("a", { href: `/files/${encodeURIComponent(answer.id)}`, textContent: "look at it" }));
         ended("stored", "", request.responseText);
-      } else ended("failed", `Not stored: ${answer?.detail ?? `the answer was ${request.status}.`}`, request.responseText);
+      } else ended("failed", `Not stored: ${request.status === 401 ? `${UNKNOWN}.` : answer?.detail ?? `the answer was ${request.status}.`}`, request.responseText);
     });
     request.addEventListener("error", () => ended("failed", "The connection broke before an answer came. Look in the list whether it is there before you try again."));
     request.addEventListener("abort", () => ended("cancelled"));
