@@ -8,6 +8,8 @@ UV_VERSION := 0.13.9
 MEMBERS := core operator services/gateway services/file-service services/utility-service services/analytics-service services/timeseries-service services/ui-service
 INSTALLED := $(VENV)/.installed
 FAST := not contract and not influxdb and not postgres and not s3 and not collector and not browser and not e2e and not demo and not charts and not docker and not compose and not process
+# What has no fast test in it: not even to be imported.
+SLOW_FOLDERS := --ignore tests/contract --ignore tests/e2e --ignore tests/ui --ignore tests/compose --ignore-glob 'tests/charts/test_rendered_*'
 
 # Folders of fast tests in memory where the machine has a file system there: databases wait for the disk with each commit.
 MEMORY := $(if $(wildcard /dev/shm/.),PYTEST_DEBUG_TEMPROOT=/dev/shm)
@@ -30,12 +32,15 @@ restore: $(INSTALLED) ## The same back: make restore FILE=monday.tar (FORCE=1 re
 ##@ Develop
 install: $(INSTALLED) ## The virtual environment with everything in it
 check: $(INSTALLED) ## What a developer runs all day, under a minute: lint, types, import contracts, generated files, fast tests
+	@$(MAKE) --no-print-directory --jobs 2 check-statically check-fast  # side by side: tests wait for things now and then
+check-statically: $(INSTALLED)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo 2>&1 | tail -n 3
 	@$(BIN)/python -m tests.generated check
-	@$(PYTEST) -m "$(FAST)" --hypothesis-profile quick --ignore tests/contract --ignore tests/e2e --ignore tests/ui
+check-fast: $(INSTALLED)
+	@$(PYTEST) -m "$(FAST)" --hypothesis-profile quick $(SLOW_FOLDERS)
 properties: $(INSTALLED) # Properties with all examples, and how much of the pure layers the tests of those reach alone
 	@$(PYTEST) -m "$(FAST)" tests/core tests/operator --cov
 	@$(PYTEST) -m "hypothesis and $(FAST)" tests/services

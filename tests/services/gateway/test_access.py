@@ -3,14 +3,16 @@
 import hashlib
 import json
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import jwt
 import pytest
 
 from tests.services.gateway.conftest import session
-from tests.services.gateway.process import raw, route, running, table
+from tests.services.gateway.process import Gateway, raw, route, running, table
 from tests.services.gateway.upstream import Upstream
+from tests.support.cases import cases
 from tests.support.wait import eventually
 
 SECRET = "a secret of the tests, long enough for HS256"
@@ -98,7 +100,15 @@ async def test_a_new_table_does_not_reset_the_counts(tmp_path, upstream: Upstrea
     assert (remaining[:13], after[:13]) == ('"client";r=59', '"client";r=58')
 
 
-@pytest.mark.parametrize(
+@pytest.fixture
+async def strict(tmp_path, upstream: Upstream) -> AsyncIterator[Gateway]:
+    """A gateway that asks for a token of one issuer and one audience."""
+    settings = {"jwt_secret": SECRET, "jwt_issuer": "us", "jwt_audience": "we"}
+    async with running(tmp_path, {"file-service": [upstream.address]}, route(**REQUIRED), **settings) as gateway:
+        yield gateway
+
+
+@cases(
     ("headers", "words"),
     [
         ({}, "needs a credential"),
@@ -116,10 +126,10 @@ async def test_a_new_table_does_not_reset_the_counts(tmp_path, upstream: Upstrea
         ({"authorization": "Basic YTpi"}, "needs a credential"),
     ],
 )  # fmt: skip
-async def test_a_credential_that_does_not_hold_is_401_with_a_challenge(tmp_path, upstream: Upstream, headers, words):
-    settings = {"jwt_secret": SECRET, "jwt_issuer": "us", "jwt_audience": "we"}
-    async with running(tmp_path, {"file-service": [upstream.address]}, route(**REQUIRED), **settings) as gateway:
-        status, given, body = await asked(gateway, **headers)
+async def test_a_credential_that_does_not_hold_is_401_with_a_challenge(
+    strict: Gateway, upstream: Upstream, headers: dict[str, str], words: str
+):
+    status, given, body = await asked(strict, **headers)
     assert (status, given["X-Gateway-Reason"]) == (401, "unauthenticated")
     assert given["WWW-Authenticate"].startswith("Bearer")
     assert words in json.loads(body)["detail"]

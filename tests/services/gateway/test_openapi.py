@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import schemathesis
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from fastapi.openapi.models import OpenAPI
@@ -167,6 +166,8 @@ async def test_a_document_that_cannot_be_used_leaves_the_others_alone(tmp_path, 
 @pytest.mark.timeout(120)
 async def test_the_platform_s_document_is_valid_and_loads(tmp_path: Path):
     """The documents of real services, merged twice each: names and operations stay apart, every reference leads somewhere."""
+    import schemathesis  # noqa: PLC0415 - every worker of the fast tests imports this module, and none of them runs this test
+
     files, _ = build_files(FileSettings(_env_file=None, data_dir=tmp_path / "files"))
     logs, _ = build_analytics(AnalyticsSettings(_env_file=None, data_dir=tmp_path / "logs"))
     services = {"file-service": Describing(files.openapi()), "analytics-service": Describing(logs.openapi())}
