@@ -1,5 +1,6 @@
 """Signing in at a gateway that asks who comes: what the browser keeps, and what the gateway gets."""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -224,6 +225,14 @@ async def test_one_comes_back_to_an_address_of_ours_alone(http: httpx2.AsyncClie
     assert f'name="next" value="{led}"' in page
     answer = await sign_in(http, back=asked)
     assert (answer.status_code, answer.headers["location"]) == (303, led)
+
+
+async def test_the_stream_of_a_page_ends_with_the_session(gateway: FakeGateway, closed: FakeGateway) -> None:
+    short = UiSettings(gateway_url=gateway.url, refresh_seconds=0.05, gateway_timeout=5, session_hours=1.5 / 3600)
+    async with client(build(short)[0]) as http:
+        assert (await sign_in(http)).status_code == 303
+        answer = await asyncio.wait_for(http.get("/events"), 15)  # comes when the stream has ended
+        assert b"event: state" in answer.content
 
 
 async def test_signing_out_ends_it(http: httpx2.AsyncClient) -> None:
