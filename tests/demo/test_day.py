@@ -21,6 +21,7 @@ def story(request: pytest.FixtureRequest) -> Story:
     return today(NOW, request.param)
 
 
+@pytest.mark.process  # two whole days take seconds
 def test_the_same_seed_and_the_same_end_give_the_same_day() -> None:
     story, again = today(NOW, 7), today(NOW + timedelta(seconds=20), 7)
     assert lines_of(story) == logs.day(again)
