@@ -56,7 +56,10 @@ def test_a_missing_program_is_named_with_the_package_that_brings_it(
 
 @pytest.mark.parametrize(
     ("script", "usage"),
-    [("prerequisites.sh", "usage: prerequisites.sh"), ("docker-daemon.sh", "usage: docker-daemon.sh start|host|sweep|stop")],
+    [
+        ("prerequisites.sh", "usage: prerequisites.sh"),
+        ("docker-daemon.sh", "usage: docker-daemon.sh start|host|sweep|stop"),
+    ],
 )
 def test_an_unknown_word_is_answered_with_the_usage(tmp_path: Path, script: str, usage: str) -> None:
     done = run(script, "fly", CLUSTER_CACHE=str(tmp_path), CLUSTER_STATE=str(tmp_path / "state"))
