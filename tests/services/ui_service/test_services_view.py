@@ -131,8 +131,11 @@ def changed(*entries: dict[str, Any]) -> Resource:
     return parsed(made)
 
 
-def test_one_that_was_never_changed_was_created_by_who_wrote_it_first() -> None:
-    change = last_change(changed())
+@pytest.mark.parametrize("order", [1, -1])
+def test_one_that_was_never_changed_was_created_by_who_described_it_and_not_by_who_judged_it(order: int) -> None:
+    made = resource("web")
+    made["metadata"]["managedFields"] = made["metadata"]["managedFields"][::order]
+    change = last_change(parsed(made))
     assert change
     assert (change.at, change.what, change.by) == (CREATED, "created", "helm")
 

@@ -171,7 +171,7 @@ def change_before(resource: Resource, moment: datetime) -> Change | None:
 
 
 def _creator(resource: Resource, created: datetime) -> str:
-    entries = resource.metadata.managed_fields
+    entries = (each for each in resource.metadata.managed_fields if not each.subresource and SPEC in each.fields_v1)
     return next((each.manager for each in entries if each.time and each.time - created <= AT_ONCE), "")
 
 
