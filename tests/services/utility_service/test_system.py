@@ -103,3 +103,13 @@ async def test_many_who_ask_at_once_cause_one_reading_off_the_loop_and_wait_only
     last = await reader.info()
     assert len(cpu.threads) == 3
     assert json.loads(last)["measured_at"] > json.loads(first)["measured_at"]
+
+
+def test_a_file_system_that_is_mounted_in_many_places_is_told_once_by_its_shortest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    places = [str(tmp_path / "mounted" / "again"), str(tmp_path)]
+    Path(places[0]).mkdir(parents=True)
+    (part,) = [psutil.disk_partitions()[0]] if psutil.disk_partitions() else psutil.disk_partitions(all=True)[:1]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda: [part._replace(mountpoint=place) for place in places])
+    assert [disk.mountpoint for disk in host.read_disks()] == [str(tmp_path)]

@@ -1,5 +1,6 @@
 """Figures of the host, by psutil."""
 
+import os
 import platform
 import socket
 from collections.abc import Iterable
@@ -49,11 +50,16 @@ def read_memory() -> Memory:
 
 
 def read_disks() -> list[Disk]:
-    """Return the mounted file systems that can be read."""
-    disks = []
-    for part in psutil.disk_partitions():
+    """Return the mounted file systems that can be read, each once: in a container files and folders of the same one are mounted in many places."""
+    disks: list[Disk] = []
+    seen: set[int] = set()
+    for part in sorted(psutil.disk_partitions(), key=lambda part: len(part.mountpoint)):
         with suppress(OSError):  # one that cannot be read, or that went away meanwhile, does not hide the others
+            number = os.stat(part.mountpoint).st_dev  # noqa: PTH116 - as psutil has it
+            if number in seen:
+                continue
             use = psutil.disk_usage(part.mountpoint)
+            seen.add(number)
             disks.append(
                 Disk(
                     mountpoint=part.mountpoint,
