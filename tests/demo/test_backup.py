@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from tests.support.demo import demo
 
+SINCE = f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%d}T00:00:00Z"  # a range that does not move while a test goes on
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(180)]
 ROOT = Path(__file__).parents[2]
 OFFSET = 22_300
@@ -31,7 +33,7 @@ def kept(http: httpx2.Client) -> dict[str, Any]:
     files = http.get("/api/files", params={"limit": 1000}).json()["files"]
     configs = http.get("/api/utils/configs").json()["configs"]
     logs = {"service": "checkout", "limit": 1000, "order": "asc"}
-    points = {"measurement": "queue", "field": "waiting", "aggregate": "sum", "every": "1h"}
+    points = {"measurement": "queue", "field": "waiting", "aggregate": "sum", "every": "1d", "start": SINCE}
     return {
         "files": {
             file["id"]: (file, hashlib.sha256(http.get(f"/api/files/{file['id']}/download").content).hexdigest())
