@@ -46,12 +46,12 @@ class Compose(Installation):
 
     @override
     def restore(self, service: str, archive: Path | None, *, force: bool) -> None:
-        command = ["run", "--rm", "-T", service, f"opsbuddy-{service}", "restore", *["--force"] * force]
-        if archive is None:
-            self._compose(*command, "--check")
+        restoring = [service, f"opsbuddy-{service}", "restore", *["--force"] * force]
+        if archive is None:  # the first time, which starts what the service keeps things in
+            self._compose("run", "--rm", "-T", *restoring, "--check")
         else:
             with archive.open("rb") as source:
-                self._compose(*command, stdin=source)
+                self._compose("run", "--rm", "-T", "--no-deps", *restoring, stdin=source)
 
     @override
     def mark(self) -> bytes | None:
