@@ -4,8 +4,10 @@ import asyncio
 import itertools
 import json
 import os
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +20,7 @@ T = TypeVar("T")
 LOGS, POINTS = 1000, 5000  # in one request
 MARK = "day.json"  # in the folder of the demo's state: which day is in its stores
 LIMIT = aiohttp.ClientTimeout(total=30)
+PATIENCE = 90.0  # seconds of being told to come later
 
 
 class FillError(Exception):
@@ -55,11 +58,15 @@ async def _metrics(session: aiohttp.ClientSession, story: Story) -> None:
 
 async def _files(session: aiohttp.ClientSession, story: Story, lines: list[logs.Log]) -> None:
     for file in files.day(story, lines):
-        form = aiohttp.FormData()
-        form.add_field("tags", json.dumps(file.tags))
-        form.add_field("metadata", json.dumps(file.metadata))
-        form.add_field("file", file.content, filename=file.name, content_type=file.media_type)
-        await _send(session, "POST", "/api/files/upload", data=form)
+        await _send(session, "POST", "/api/files/upload", form=partial(_form, file))
+
+
+def _form(file: files.File) -> aiohttp.FormData:
+    form = aiohttp.FormData()
+    form.add_field("tags", json.dumps(file.tags))
+    form.add_field("metadata", json.dumps(file.metadata))
+    form.add_field("file", file.content, filename=file.name, content_type=file.media_type)
+    return form
 
 
 async def _configs(session: aiohttp.ClientSession) -> None:
@@ -72,17 +79,32 @@ async def _configs(session: aiohttp.ClientSession) -> None:
             known[name] = (await _send(session, "POST", "/api/utils/configs", json=config))["id"]
 
 
-async def _send(session: aiohttp.ClientSession, method: str, path: str, **body: Any) -> Any:
-    try:
-        async with session.request(method, path, **body) as answer:
-            said = await answer.text()
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise FillError(
-            f"{path} did not take its part of the day's data: {error}. DEMO_DATA=0 starts without."
-        ) from error
-    if not answer.ok:
-        raise FillError(f"{path} did not take its part of the day's data: {said[:500]}. DEMO_DATA=0 starts without.")
-    return json.loads(said) if said else None
+async def _send(
+    session: aiohttp.ClientSession,
+    method: str,
+    path: str,
+    *,
+    form: Callable[[], aiohttp.FormData] | None = None,
+    **body: Any,
+) -> Any:
+    """Return what is answered; who asks to come later is asked again: requests that came while services started may have opened a circuit."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            async with session.request(method, path, **({"data": form()} if form else body)) as answer:
+                said = await answer.text()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise FillError(
+                f"{path} did not take its part of the day's data: {error}. DEMO_DATA=0 starts without."
+            ) from error
+        if answer.ok:
+            return json.loads(said) if said else None
+        later = answer.headers.get("Retry-After", "")
+        if not later.isdecimal() or time.monotonic() + int(later) > deadline:
+            raise FillError(
+                f"{path} did not take its part of the day's data: {said[:500]}. DEMO_DATA=0 starts without."
+            )
+        await asyncio.sleep(max(0.5, int(later)))
 
 
 def _batches(items: Iterable[T], size: int) -> Iterable[list[T]]:
