@@ -113,7 +113,7 @@ async def test_what_one_pod_stores_each_other_serves_and_one_that_comes_later(
     await started(cluster)
     made = helm.one(helm.render(helm.STACK, nested(VALUES)), "OpsBuddyService", "file-service")
     await cluster.apply({**made, "metadata": {"name": "file-service"}})
-    await cluster.until("file-service", within=STARTED)
+    await cluster.until("file-service", "Available", within=STARTED)
     assert await cluster.list("persistentvolumeclaims") == []
     first, _ = await ready_pods(cluster)
     content = b"kept outside of the pods" * 10_000
