@@ -200,6 +200,15 @@ async def test_attempts_are_limited_and_the_right_one_is_taken_before(http: http
     assert (await sign_in(http, **{"x-forwarded-for": "203.0.113.9"})).status_code == 303
 
 
+async def test_the_address_that_the_nearest_proxy_wrote_counts_however_many_a_client_makes_up(
+    http: httpx2.AsyncClient,
+) -> None:
+    for number in range(10):
+        made_up = [("x-forwarded-for", f"198.51.100.{number}"), ("x-forwarded-for", "203.0.113.9")]
+        assert (await http.post("/login", data={"credential": "wrong"}, headers=made_up)).status_code == 401
+    assert (await http.post("/login", data={"credential": "wrong"}, headers=made_up)).status_code == 429
+
+
 @pytest.mark.parametrize(
     ("asked", "led"),
     [
@@ -267,6 +276,19 @@ async def test_a_header_of_the_callers_own_wins_over_the_cookie(http: httpx2.Asy
     page = (await http.get("/files", headers={"x-api-key": KEY})).text
     assert "Locked</span>" not in page
     assert "Sign in" not in page
+
+
+@pytest.mark.parametrize("of_a_proxy", [{"authorization": "Basic dTpw"}, {"x-api-key": ""}])
+async def test_what_a_proxy_in_front_asked_for_locks_nobody_out(
+    http: httpx2.AsyncClient, closed: FakeGateway, of_a_proxy: dict[str, str]
+) -> None:
+    assert "Sign in" in (await http.get("/files", headers=of_a_proxy)).text
+    await sign_in(http)
+    closed.received.clear()
+    page = (await http.get("/files", headers=of_a_proxy)).text
+    assert "Locked</span>" not in page
+    assert "Sign out" in page
+    assert {request.headers.get("authorization") for request in closed.received} == {None}
 
 
 @pytest.mark.parametrize("path", ["/login", "/logout"])

@@ -24,6 +24,11 @@ CREDENTIALS = frozenset({"authorization", "x-api-key"})
 IDLE_LIMIT = 60.0  # between two pieces of an answer that is passed on
 
 
+def brought(headers: Mapping[str, str]) -> bool:
+    """Return whether a caller brought a credential of the gateway's. What a proxy in front of this service asked for and passed on is none."""
+    return bool(headers.get("x-api-key")) or headers.get("authorization", "").lower().startswith("bearer ")
+
+
 class Gateway(Protocol):
     """What the pages need of it. Each raises an `OpsBuddyError` that says why there is no answer."""
 

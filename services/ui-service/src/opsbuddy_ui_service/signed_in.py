@@ -4,7 +4,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection, cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from opsbuddy_ui_service.gateway import CREDENTIALS
+from opsbuddy_ui_service.gateway import CREDENTIALS, brought
 from opsbuddy_ui_service.session import NAME, SECURE_NAME, Session, Sessions
 
 SESSION = "opsbuddy.session"
@@ -14,7 +14,7 @@ STATIC = ("/assets/", "/docs/")  # kept by caches that others share: nothing of 
 class SignedIn:
     """Gives requests the credential of their session, as plain ASGI.
 
-    A header that a program sends itself wins; a cookie that opens nothing is as none, and goes.
+    A credential that a program sends itself wins; a cookie that opens nothing is as none, and goes.
     """
 
     def __init__(self, app: ASGIApp, sessions: Sessions) -> None:
@@ -28,9 +28,10 @@ class SignedIn:
         sealed = sealed_in(headers, scope["scheme"])
         session = next((found for value in sealed.values() if (found := self._sessions.open(value))), None)
         if session is not None:
-            if not any(name in headers for name in CREDENTIALS):
+            if not brought(headers):
                 name, value = session.credential.header
-                given = [*scope["headers"], (name.encode(), value.encode())]
+                others = [field for field in scope["headers"] if field[0].decode("latin-1") not in CREDENTIALS]
+                given = [*others, (name.encode(), value.encode())]
                 scope = {**scope, "headers": given, SESSION: session}
             await self.app(scope, receive, send)
             return

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
-from opsbuddy_ui_service.gateway import CREDENTIALS
+from opsbuddy_ui_service.gateway import brought
 from opsbuddy_ui_service.models import View
 from opsbuddy_ui_service.session import Session
 from opsbuddy_ui_service.signed_in import session_of
@@ -45,5 +45,5 @@ def visitor(request: Request, view: View) -> Visitor:
     door = (
         "/login" if here == "/" or request.url.path in ("/login", "/logout") else f"/login?next={quote(here, safe='/')}"
     )
-    known = session is None and any(name in request.headers for name in CREDENTIALS)
+    known = session is None and brought(request.headers)
     return Visitor(asked, session if asked or view.heard is None else None, door, known)

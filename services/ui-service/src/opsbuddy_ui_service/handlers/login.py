@@ -80,12 +80,12 @@ def own(address: str) -> str:
 
 
 def client_of(request: Request) -> str:
-    """Return who tries: the address that the nearest proxy wrote down, or that of the connection.
+    """Return who tries: the connection's address and what the nearest proxy wrote down.
 
-    Who makes one up is not counted, and gains nothing by it: keys are not to be guessed, and the gateway counts too.
+    Both, so that nobody who comes by another way uses up the attempts of who comes through the proxy.
     """
-    forwarded = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    return forwarded[:64] or (request.client.host if request.client else "unknown")
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
+    return f"{request.client.host if request.client else 'unknown'} {forwarded[:64]}"
 
 
 def in_words(seconds: float) -> str:
