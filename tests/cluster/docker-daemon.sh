@@ -9,6 +9,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 source "$HERE/progress.sh"
+source "$HERE/lock.sh"
 OURS=unix://$CLUSTER_STATE/docker.sock
 
 answers() { timeout 10 docker ${1:+--host "$1"} version --format '{{.Server.Version}}' >/dev/null 2>&1; }
@@ -95,7 +96,10 @@ stop() {
 }
 # Rules of a daemon that died still send a port of 127.0.0.1 to where the API server was: whoever is given that port later is not reached.
 sweep() {
-  if [[ -s $CLUSTER_STATE/ip_forward ]] && ! ours_answers; then step "removing what a Docker daemon that died left behind" stop; fi
+  [[ -s $CLUSTER_STATE/ip_forward && $(id -u) == 0 ]] || return 0
+  take_lock docker-daemon.sh # or one that another script is starting would look dead
+  remove_stale_pid_files
+  [[ -e $CLUSTER_STATE/docker.pid ]] || step "removing what a Docker daemon that died left behind" stop
 }
 remove_all() {
   local -a containers
