@@ -14,6 +14,7 @@ import pytest
 
 from opsbuddy_core.backup.archive import BackupError, Writer, newer, unpack
 from opsbuddy_core.backup.sqlite_file import SqliteFile
+from opsbuddy_core.backup.tool import _draft
 from opsbuddy_core.sqlite import SqliteStore
 
 SCHEMA = ["CREATE TABLE pair (a INTEGER, b INTEGER)"]
@@ -150,8 +151,9 @@ def test_a_store_of_a_newer_schema_is_refused_and_what_is_there_stays(tmp_path: 
         (archived(one=b"1"), "This is an archive of file-service"),
         (b"", "damaged"),
         (archived("analytics-service", "99.0.0"), "of version 99.0.0"),
+        (tar(("manifest.json", b'{"format": 1, "service": "analytics-service", "version": "0.1.0", "parts": 7}')), "damaged"),
     ],
-    ids=["of another service", "empty", "of a newer version"],
+    ids=["of another service", "empty", "of a newer version", "made up"],
 )  # fmt: skip
 def test_a_tool_refuses_what_it_should_not_restore_and_leaves_nothing(
     archive: bytes, said: str, tmp_path: Path
@@ -160,4 +162,23 @@ def test_a_tool_refuses_what_it_should_not_restore_and_leaves_nothing(
     done = subprocess.run(program, env={"DATA_DIR": str(tmp_path)}, input=archive, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (1, b"")
     assert said in done.stderr.decode()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.process
+def test_a_damaged_store_can_be_replaced_by_force(tmp_path: Path) -> None:
+    (tmp_path / "logs.sqlite3").write_bytes(b"no database any more" * 1000)
+    program = [sys.executable, "-m", "opsbuddy_analytics_service.main", "restore", "--force", "--check"]
+    done = subprocess.run(program, env={"DATA_DIR": str(tmp_path)}, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_two_runs_at_once_do_not_take_each_others_pieces(tmp_path: Path) -> None:
+    with _draft(tmp_path) as draft:
+        (draft / "piece").touch()
+        with pytest.raises(BackupError, match="Another back-up or restore runs here"), _draft(tmp_path):
+            pass
+        assert (draft / "piece").exists()
+    with _draft(tmp_path) as draft:
+        assert not list(draft.iterdir())
     assert not list(tmp_path.iterdir())

@@ -64,4 +64,6 @@ def _alone(path: Path) -> bool:
             connection.execute("PRAGMA journal_mode = WAL")
     except sqlite3.OperationalError:
         return False
+    except sqlite3.DatabaseError:  # it is damaged, which is what people restore for
+        return True
     return True

@@ -8,8 +8,10 @@ Exit code 1 and a sentence when it cannot be done; then nothing of what was ther
 """
 
 import argparse
+import fcntl
 import os
 import shutil
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -76,6 +78,9 @@ def run(
     except (BackupError, OpsBuddyError, OSError) as error:
         sys.stderr.write(f"{service}: {error.detail if isinstance(error, OpsBuddyError) else error}\n")
         return 1
+    except sqlite3.Error as error:
+        sys.stderr.write(f"{service}: a database cannot be used: {error}\n")
+        return 1
     return 0
 
 
@@ -92,29 +97,43 @@ def _refuse(parts: Sequence[Part], *, force: bool) -> None:
 
 
 def _load(parts: Sequence[Part], draft: Path, service: str, ours: str) -> None:
-    manifest = unpack(sys.stdin.buffer, draft)
-    if manifest.service != service:
-        raise BackupError(f"This is an archive of {manifest.service}.")
-    if newer(manifest.version, ours):
-        raise BackupError(
-            f"The archive is of version {manifest.version}, this is {ours}: restore it with that version."
-        )
-    for part in parts:
-        part.load(draft)
+    try:
+        manifest = unpack(sys.stdin.buffer, draft)
+        if manifest.service != service:
+            raise BackupError(f"This is an archive of {manifest.service}.")
+        if newer(manifest.version, ours):
+            raise BackupError(
+                f"The archive is of version {manifest.version}, this is {ours}: restore it with that version."
+            )
+        for part in parts:
+            part.load(draft)
+    except (ValueError, LookupError, AttributeError, TypeError) as error:
+        raise BackupError(f"The archive is damaged: it has what cannot be read ({type(error).__name__}).") from error
 
 
 @contextmanager
 def _draft(data: Path) -> Iterator[Path]:
+    """Yield an empty folder, which is there for one run at a time: another one would take its pieces for its own, or remove them."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        held = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:  # a service that keeps nothing on a disk of its own may have none
+        with tempfile.TemporaryDirectory(prefix="opsbuddy-backup-") as folder:
+            yield Path(folder)
+        return
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(held)
+        raise BackupError("Another back-up or restore runs here: wait until it has ended.") from error
     draft = data / DRAFT
     shutil.rmtree(draft, ignore_errors=True)  # of one that was killed
     try:
-        draft.mkdir(parents=True, mode=0o700)
-    except OSError:  # a service that keeps nothing on a disk of its own may have none
-        draft = Path(tempfile.mkdtemp(prefix="opsbuddy-backup-"))
-    try:
+        draft.mkdir(mode=0o700)
         yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+        os.close(held)
 
 
 def _only_ours() -> BinaryIO:
