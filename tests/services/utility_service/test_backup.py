@@ -62,7 +62,7 @@ async def test_everything_comes_back_and_secrets_open(service: Service, tmp_path
     assert secret["id"]
 
 
-async def test_a_key_that_is_there_already_is_kept_behind_those_of_the_archive(
+async def test_a_key_that_is_there_already_goes_on_to_seal_and_those_of_the_archive_open(
     service: Service, tmp_path: Path
 ) -> None:
     await service.create()
@@ -71,7 +71,7 @@ async def test_a_key_that_is_there_already_is_kept_behind_those_of_the_archive(
     assert sealer_of(other).ready  # makes its own
     own = (other.data_dir / OWN).read_text()
     await asyncio.to_thread(restore, other, archive, tmp_path / "unpacked")
-    assert (other.data_dir / OWN).read_text() == (service.settings.data_dir / OWN).read_text() + own
+    assert (other.data_dir / OWN).read_text() == own + (service.settings.data_dir / OWN).read_text()
 
 
 async def test_settings_that_lack_a_key_of_the_archive_are_told_so_before_anything_changes(

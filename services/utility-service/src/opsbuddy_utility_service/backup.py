@@ -15,7 +15,7 @@ from opsbuddy_utility_service.storage.tables import audit, configs, metadata, ve
 
 
 def parts(settings: UtilitySettings) -> Sequence[Part]:
-    """Return what is to be saved and restored; the keys first, because without them the rest is not to be changed."""
+    """Return what is to be saved and restored; the keys first, because what they do not open is not to be put in place."""
     return [Keys(settings), Tables(lambda: database_of(settings), metadata, [configs, versions, audit])]
 
 

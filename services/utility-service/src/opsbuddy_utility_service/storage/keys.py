@@ -42,10 +42,10 @@ def load(given: SecretStr | None, file: Path | None, data_dir: Path) -> list[str
 
 
 def keep(data_dir: Path, restored: list[str]) -> None:
-    """Let the file of this service's own begin with restored keys; those that are in it stay, because something may be sealed with them."""
+    """Add restored keys to the file of this service's own. The first in it goes on to seal what is new, also when the rest of the restore fails."""
     own = data_dir / OWN
     there = parse(own.read_text()) if own.exists() else []
-    _write(own, restored + [key for key in there if key not in restored])
+    _write(own, there + [key for key in restored if key not in there])
 
 
 def _write(path: Path, content: list[str]) -> None:
