@@ -173,6 +173,15 @@ def test_a_damaged_store_can_be_replaced_by_force(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_where_the_folder_of_the_data_cannot_be_written_pieces_go_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
+    with _draft(tmp_path) as draft:
+        assert not draft.is_relative_to(tmp_path)
+    assert not draft.exists()
+
+
 def test_two_runs_at_once_do_not_take_each_others_pieces(tmp_path: Path) -> None:
     with _draft(tmp_path) as draft:
         (draft / "piece").touch()

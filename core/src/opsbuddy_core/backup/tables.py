@@ -11,6 +11,7 @@ from typing import Any, TextIO, TypeVar
 
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, MetaData, Table, func, inspect, select, text
+from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
 from opsbuddy_core.backup.archive import BackupError, Writer
@@ -65,7 +66,12 @@ class Tables(Part):
             finally:
                 await database.close()
 
-        return asyncio.run(run())
+        try:
+            return asyncio.run(run())
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            # its words have the statement and the values of rows
+            raise BackupError(f"The database cannot be used as it is ({type(cause).__name__}).") from None
 
     def _occupied(self, connection: Connection) -> bool:
         there = set(inspect(connection).get_table_names())

@@ -116,6 +116,8 @@ def _draft(data: Path) -> Iterator[Path]:
     """Yield an empty folder, which is there for one run at a time: another one would take its pieces for its own, or remove them."""
     try:
         data.mkdir(parents=True, exist_ok=True)
+        if not os.access(data, os.W_OK):
+            raise PermissionError
         held = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:  # a service that keeps nothing on a disk of its own may have none
         with tempfile.TemporaryDirectory(prefix="opsbuddy-backup-") as folder:
