@@ -144,6 +144,16 @@ def test_a_store_of_a_newer_schema_is_refused_and_what_is_there_stays(tmp_path: 
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
 
 
+def test_an_archive_without_the_store_takes_nothing_away(tmp_path: Path) -> None:
+    (tmp_path / "saved").mkdir()
+    store = SqliteFile(tmp_path / "x.sqlite3", 1)
+    store.load(tmp_path / "saved")
+    (tmp_path / "x.sqlite3").touch()
+    with pytest.raises(BackupError, match=r"no x.sqlite3: what is there stays"):
+        store.load(tmp_path / "saved")
+    assert (tmp_path / "x.sqlite3").exists()
+
+
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("archive", "said"),

@@ -37,19 +37,19 @@ class SqliteFile(Part):
     @override
     def load(self, folder: Path) -> None:
         restored = folder / self._path.name
-        if restored.exists():
-            with closing(_open(restored)) as copy:
-                if copy.execute("PRAGMA user_version").fetchone()[0] > self._newest:
-                    raise BackupError(
-                        "The archive has a newer schema than this program knows: restore it with a newer version."
-                    )
-                copy.execute("PRAGMA journal_mode = DELETE")  # everything in the one file
+        if not restored.exists():
+            if self._path.exists():
+                raise BackupError(f"The archive has no {self._path.name}: what is there stays.")
+            return
+        with closing(_open(restored)) as copy:
+            if copy.execute("PRAGMA user_version").fetchone()[0] > self._newest:
+                raise BackupError(
+                    "The archive has a newer schema than this program knows: restore it with a newer version."
+                )
+            copy.execute("PRAGMA journal_mode = DELETE")  # everything in the one file
         for suffix in ("-wal", "-shm"):  # what belongs to the file that goes
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-        if restored.exists():
-            restored.replace(self._path)
-        else:
-            self._path.unlink(missing_ok=True)
+        restored.replace(self._path)
 
 
 def _open(path: Path) -> sqlite3.Connection:
