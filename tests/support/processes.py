@@ -1,13 +1,15 @@
-"""A deployable as a process of its own, so that it can be killed for real."""
+"""A deployable as a process of its own, so that it can be killed for real, and what runs below one."""
 
 import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
+import psutil
 
 from tests.support.influxdb import free_port
 from tests.support.wait import eventually
@@ -59,3 +61,21 @@ class Process:
         if self._running.returncode is None:
             self._running.send_signal(number)
         return await asyncio.wait_for(self._running.wait(), 30)
+
+
+def below(pid: int, name: str = "", status: str = "") -> list[psutil.Process]:
+    """Return the processes under `pid`, all or those of that name and status; one that ends while it is looked at has ended."""
+    found = []
+    for each in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if name in {"", each.name()} and status in {"", each.status()}:
+                found.append(each)
+    return found
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Return whether it has ended, be it that nobody has asked how yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests.support.influxdb import free_port
+from tests.support.processes import below, has_ended
 from tests.support.wait import eventually
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]  # each starts the service, some twice
@@ -38,9 +39,8 @@ class Running:
     process: asyncio.subprocess.Process
     http: httpx2.AsyncClient
 
-    def below(self, name: str = "") -> list[psutil.Process]:
-        found = psutil.Process(self.process.pid).children(recursive=True)
-        return [each for each in found if not name or each.name() == name]
+    def below(self, name: str = "", status: str = "") -> list[psutil.Process]:
+        return below(self.process.pid, name, status)
 
     async def execute(self, **members: Any) -> dict[str, Any]:
         answer = await self.http.post("/system/execute", json=members)
@@ -52,9 +52,9 @@ class Running:
 
     async def nothing_runs(self) -> None:
         async def nothing() -> bool:
-            left = [each.name() for each in self.below() if each.name() not in {"python", "python3", "python3.11"}]
-            assert left == []
-            assert not [each for each in self.below() if each.status() == psutil.STATUS_ZOMBIE]
+            own = [process for name in ("python", "python3", "python3.11") for process in self.below(name)]
+            assert [each for each in self.below() if each not in own] == []
+            assert self.below(status=psutil.STATUS_ZOMBIE) == []
             return True
 
         await eventually(nothing, within=5, what="neither commands nor zombies are left")
@@ -141,7 +141,7 @@ async def test_a_service_that_is_killed_takes_its_command_with_it_and_closes_the
         await asyncio.gather(asked, return_exceptions=True)
 
         async def gone() -> bool:
-            return not sleeping.is_running() or sleeping.status() == psutil.STATUS_ZOMBIE
+            return has_ended(sleeping)
 
         await eventually(gone, within=5, what="the command is gone")
     async with running(tmp_path) as service:

@@ -13,6 +13,7 @@ import pytest
 from opsbuddy_utility_service.sandbox import landlock
 from opsbuddy_utility_service.sandbox.order import Ended, Order
 from opsbuddy_utility_service.storage.launcher import Running, SandboxLauncher, Take
+from tests.support.processes import below, has_ended
 from tests.support.wait import eventually
 
 pytestmark = pytest.mark.process
@@ -62,10 +63,6 @@ async def commands() -> AsyncIterator[Commands]:
     launcher = SandboxLauncher()
     yield Commands(launcher)
     await launcher.stop()
-
-
-def below(launcher: SandboxLauncher) -> list[psutil.Process]:
-    return psutil.Process(launcher.pids[0]).children(recursive=True)
 
 
 async def test_a_command_sees_an_empty_environment_no_input_and_no_other_files(commands: Commands) -> None:
@@ -160,7 +157,7 @@ async def test_a_grandchild_in_a_session_of_its_own_holds_nothing_up_and_is_ende
 
 
 async def _nobody(launcher: SandboxLauncher) -> bool:
-    assert below(launcher) == []
+    assert below(launcher.pids[0]) == []
     return True
 
 
@@ -201,7 +198,7 @@ async def test_a_command_does_nothing_before_the_word_and_nothing_at_all_when_it
     ready, called_off = [await commands.launcher.launch(kept, commands.take) for _ in range(2)]
 
     async def prepared() -> bool:  # each with its keeper
-        return len(below(commands.launcher)) == 4
+        return len(below(commands.launcher.pids[0])) == 4
 
     await eventually(prepared, what="both are ready")
     called_off.stop()
@@ -252,7 +249,7 @@ async def test_a_launcher_that_was_killed_is_replaced_and_what_ran_is_ended(comm
     running = await begin(commands.launcher, order("/bin/sleep", "60"), commands.take)
 
     async def sleeps() -> list[psutil.Process]:
-        return [each for each in below(commands.launcher) if each.name() == "sleep"]
+        return below(commands.launcher.pids[0], "sleep")
 
     (sleeping,) = await eventually(sleeps, what="the command runs")
     keeper = sleeping.parent()
@@ -264,7 +261,7 @@ async def test_a_launcher_that_was_killed_is_replaced_and_what_ran_is_ended(comm
     launcher.kill()
 
     async def dead() -> bool:
-        return launcher.status() == psutil.STATUS_ZOMBIE
+        return has_ended(launcher)
 
     await eventually(dead, what="the launcher is dead")
     assert (await commands.run("/bin/echo", "again")).exit_code == 0
