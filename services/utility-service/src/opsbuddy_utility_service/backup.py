@@ -5,6 +5,7 @@ from pathlib import Path
 
 from typing_extensions import override
 
+from opsbuddy_core import fernet_keys
 from opsbuddy_core.backup.archive import BackupError, Writer
 from opsbuddy_core.backup.tables import Tables
 from opsbuddy_core.backup.tool import Part
@@ -37,7 +38,7 @@ class Keys(Part):
     @override
     def load(self, folder: Path) -> None:
         """Let the service have the keys of the archive. Raises BackupError where it is given others by its settings."""
-        saved = keys.parse((folder / keys.OWN).read_text())
+        saved = fernet_keys.parse((folder / keys.OWN).read_text())
         if not self._given:
             keys.keep(self._settings.data_dir, saved)
         elif missing := len(set(saved) - set(self._load())):

@@ -3,8 +3,9 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from opsbuddy_core import fernet_keys
 from opsbuddy_core.settings import Settings, StateSettings
-from opsbuddy_utility_service.storage import keys, templates
+from opsbuddy_utility_service.storage import templates
 
 
 class UtilitySettings(Settings, StateSettings):
@@ -36,7 +37,7 @@ class UtilitySettings(Settings, StateSettings):
     @classmethod
     def _keys(cls, given: SecretStr | None) -> SecretStr | None:
         if given:
-            keys.parse(given.get_secret_value())
+            fernet_keys.parse(given.get_secret_value())
         return given
 
     @field_validator("secret_keys_file")
@@ -44,7 +45,7 @@ class UtilitySettings(Settings, StateSettings):
     def _key_file(cls, file: Path | None) -> Path | None:
         try:
             if file:
-                keys.parse(file.read_text())
+                fernet_keys.parse(file.read_text())
         except OSError as error:
             raise ValueError(f"cannot be read: {error.strerror}") from error
         return file

@@ -6,28 +6,17 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
+from opsbuddy_core import fernet_keys
 from opsbuddy_core.logs import get_logger
 
 OWN = "secret.keys"
 log = get_logger("secrets")
 
 
-def parse(text: str) -> list[str]:
-    """Return the keys of a text, one a line or separated by commas; # begins a comment. ValueError, without the key, for what is none."""
-    lines = (line.partition("#")[0] for line in text.splitlines())
-    keys = [word.strip() for line in lines for word in line.split(",") if word.strip()]
-    for number, key in enumerate(keys, 1):
-        try:
-            Fernet(key)
-        except ValueError:
-            raise ValueError(f"key {number} is no Fernet key: 32 bytes in URL-safe base64 (44 characters)") from None
-    return keys
-
-
 def load(given: SecretStr | None, file: Path | None, data_dir: Path) -> list[str]:
     """Return the keys, the one that seals first. Without any a key is made in `data_dir`; none where that cannot be written."""
-    keys = parse(given.get_secret_value()) if given else []
-    keys += parse(file.read_text()) if file else []
+    keys = fernet_keys.parse(given.get_secret_value()) if given else []
+    keys += fernet_keys.parse(file.read_text()) if file else []
     if keys:
         return keys
     own = data_dir / OWN
@@ -35,7 +24,7 @@ def load(given: SecretStr | None, file: Path | None, data_dir: Path) -> list[str
         data_dir.mkdir(parents=True, exist_ok=True)
         if not own.exists():
             _write(own, [Fernet.generate_key().decode()])
-        return parse(own.read_text())
+        return fernet_keys.parse(own.read_text())
     except OSError as error:
         log.warning("No key for secret configurations: set SECRET_KEYS", operation="start", error=error.strerror)
         return []
@@ -44,7 +33,7 @@ def load(given: SecretStr | None, file: Path | None, data_dir: Path) -> list[str
 def keep(data_dir: Path, restored: list[str]) -> None:
     """Add restored keys to the file of this service's own. The first in it goes on to seal what is new, also when the rest of the restore fails."""
     own = data_dir / OWN
-    there = parse(own.read_text()) if own.exists() else []
+    there = fernet_keys.parse(own.read_text()) if own.exists() else []
     _write(own, there + [key for key in restored if key not in there])
 
 
