@@ -11,11 +11,11 @@ import yaml
 
 from opsbuddy_core.errors import OpsBuddyError
 from opsbuddy_core.resource import GROUP, PLURAL, ConditionType
-from opsbuddy_ui_service import cluster as reader
-from opsbuddy_ui_service.cluster import ApiServer
-from opsbuddy_ui_service.resources import last_change
-from opsbuddy_ui_service.services_view import describe
+from opsbuddy_ui_service.clients import cluster as reader
+from opsbuddy_ui_service.clients.cluster import ApiServer
+from opsbuddy_ui_service.models.resources import last_change
 from opsbuddy_ui_service.settings import UiSettings
+from opsbuddy_ui_service.views.services import describe
 from tests.contract.apiserver import kubectl
 from tests.contract.cluster import SOON, Cluster, session
 from tests.contract.test_operator import resource

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from opsbuddy_ui_service.rendering import RAIL
+from opsbuddy_ui_service.rendering.rail import RAIL
 from tests.contract.description.installation import PORTS
 from tests.support.demo import ROOT, demo
 from tests.ui.conftest import ARGUMENTS, CHROMIUM, SIZES, opened

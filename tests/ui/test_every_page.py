@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
-from opsbuddy_ui_service.rendering import RAIL
+from opsbuddy_ui_service.rendering.rail import RAIL
 from tests.ui.conftest import opened, picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]

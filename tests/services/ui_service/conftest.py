@@ -7,8 +7,8 @@ from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
 from typing_extensions import override
 
-from opsbuddy_ui_service import rendering
 from opsbuddy_ui_service.factory import build
+from opsbuddy_ui_service.rendering import pages as rendering
 from opsbuddy_ui_service.settings import UiSettings
 from tests.support.apps import client
 from tests.support.fake_gateway import FakeGateway

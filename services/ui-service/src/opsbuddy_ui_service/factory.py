@@ -8,12 +8,14 @@ from fastapi import FastAPI
 from opsbuddy_core import tracing
 from opsbuddy_core.health import Health
 from opsbuddy_core.web.app import create_app
-from opsbuddy_ui_service.admission import Admission
-from opsbuddy_ui_service.assets import Assets
-from opsbuddy_ui_service.attempts import Attempts
-from opsbuddy_ui_service.cluster import cluster_of
-from opsbuddy_ui_service.entrance import Entrance
-from opsbuddy_ui_service.gateway import HttpGateway
+from opsbuddy_ui_service.access.admission import Admission
+from opsbuddy_ui_service.access.attempts import Attempts
+from opsbuddy_ui_service.access.entrance import Entrance
+from opsbuddy_ui_service.access.security import OwnPagesOnly, SecurityHeaders
+from opsbuddy_ui_service.access.session import Sessions
+from opsbuddy_ui_service.access.signed_in import SignedIn
+from opsbuddy_ui_service.clients.cluster import cluster_of
+from opsbuddy_ui_service.clients.gateway import HttpGateway
 from opsbuddy_ui_service.handlers import (
     analytics_page,
     api,
@@ -28,13 +30,11 @@ from opsbuddy_ui_service.handlers import (
 )
 from opsbuddy_ui_service.handlers import assets as asset_routes
 from opsbuddy_ui_service.handlers.streams import Streams
-from opsbuddy_ui_service.monitor import Monitor
-from opsbuddy_ui_service.rendering import Rendering
-from opsbuddy_ui_service.security import OwnPagesOnly, SecurityHeaders
-from opsbuddy_ui_service.service import Surroundings
-from opsbuddy_ui_service.session import Sessions
+from opsbuddy_ui_service.live.monitor import Monitor
+from opsbuddy_ui_service.rendering.assets import Assets
+from opsbuddy_ui_service.rendering.pages import Rendering
 from opsbuddy_ui_service.settings import UiSettings
-from opsbuddy_ui_service.signed_in import SignedIn
+from opsbuddy_ui_service.views.platform import Surroundings
 
 
 def build(settings: UiSettings) -> tuple[FastAPI, Health]:

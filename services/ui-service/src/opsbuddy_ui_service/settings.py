@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
+from opsbuddy_core import fernet_keys
 from opsbuddy_core.settings import MIB, Settings
-from opsbuddy_ui_service.session import keys_of
 
 
 class UiSettings(Settings):
@@ -47,13 +47,13 @@ class UiSettings(Settings):
     @classmethod
     def _keys(cls, given: SecretStr | None) -> SecretStr | None:
         if given:
-            keys_of(given.get_secret_value())
+            fernet_keys.parse(given.get_secret_value())
         return given
 
     @property
     def sessions(self) -> list[str]:
         """The keys of sessions."""
-        return keys_of(self.session_keys.get_secret_value()) if self.session_keys else []
+        return fernet_keys.parse(self.session_keys.get_secret_value()) if self.session_keys else []
 
     @property
     def stale_after(self) -> float:

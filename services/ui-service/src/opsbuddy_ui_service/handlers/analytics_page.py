@@ -8,18 +8,20 @@ from fastapi import APIRouter, Request, Response
 
 from opsbuddy_core import timestamps
 from opsbuddy_core.errors import UpstreamError
-from opsbuddy_ui_service import logs_search, logs_statistics, logs_view
-from opsbuddy_ui_service.gateway import HttpGateway, RefusedError
+from opsbuddy_ui_service.clients.gateway import HttpGateway, RefusedError
 from opsbuddy_ui_service.handlers.html import html
+from opsbuddy_ui_service.handlers.panels import Trouble, attempt
 from opsbuddy_ui_service.handlers.relay import credentials
-from opsbuddy_ui_service.logs_search import BUCKETS, NEIGHBOURS, PAGE, Search
-from opsbuddy_ui_service.logs_statistics import Day, Figures
-from opsbuddy_ui_service.logs_view import Facets, Histogram, Lines
-from opsbuddy_ui_service.models import View
-from opsbuddy_ui_service.monitor import Monitor
-from opsbuddy_ui_service.panels import Trouble, attempt
-from opsbuddy_ui_service.rendering import Rendering
-from opsbuddy_ui_service.time_range import QUICK
+from opsbuddy_ui_service.live.monitor import Monitor
+from opsbuddy_ui_service.rendering.pages import Rendering
+from opsbuddy_ui_service.searches import logs as logs_search
+from opsbuddy_ui_service.searches.logs import BUCKETS, NEIGHBOURS, PAGE, Search
+from opsbuddy_ui_service.searches.time_range import QUICK
+from opsbuddy_ui_service.views import log_statistics as logs_statistics
+from opsbuddy_ui_service.views import logs as logs_view
+from opsbuddy_ui_service.views.log_statistics import Day, Figures
+from opsbuddy_ui_service.views.logs import Facets, Histogram, Lines
+from opsbuddy_ui_service.views.state import View
 
 T = TypeVar("T")
 SERVICE = "analytics-service"

@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Request
 
 from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, NotFoundError
-from opsbuddy_ui_service.gateway import CREDENTIALS, HttpGateway
+from opsbuddy_ui_service.clients.gateway import CREDENTIALS, HttpGateway
 from opsbuddy_ui_service.handlers.bodies import whole
 from opsbuddy_ui_service.handlers.relay import Onward, Relay, onward
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from opsbuddy_core.errors import NotFoundError
-from opsbuddy_ui_service.assets import Assets
+from opsbuddy_ui_service.rendering.assets import Assets
 
 FOREVER = "public, max-age=31536000, immutable"
 

@@ -8,15 +8,16 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
-from opsbuddy_ui_service import files_search, files_view
-from opsbuddy_ui_service.files_search import Search
-from opsbuddy_ui_service.files_view import File, Listing, Preview
-from opsbuddy_ui_service.gateway import HttpGateway, RefusedError
+from opsbuddy_ui_service.clients.gateway import HttpGateway, RefusedError
 from opsbuddy_ui_service.handlers.html import html
+from opsbuddy_ui_service.handlers.panels import Trouble, attempt
 from opsbuddy_ui_service.handlers.relay import credentials
-from opsbuddy_ui_service.monitor import Monitor
-from opsbuddy_ui_service.panels import Trouble, attempt
-from opsbuddy_ui_service.rendering import Rendering
+from opsbuddy_ui_service.live.monitor import Monitor
+from opsbuddy_ui_service.rendering.pages import Rendering
+from opsbuddy_ui_service.searches import files as files_search
+from opsbuddy_ui_service.searches.files import Search
+from opsbuddy_ui_service.views import files as files_view
+from opsbuddy_ui_service.views.files import File, Listing, Preview
 
 SERVICE = "file-service"
 

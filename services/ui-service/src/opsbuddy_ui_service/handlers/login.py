@@ -7,14 +7,14 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request, Response
 
 from opsbuddy_core.errors import MalformedError
-from opsbuddy_ui_service.admission import Admission, NotAdmittedError
-from opsbuddy_ui_service.credential import LONGEST
+from opsbuddy_ui_service.access.admission import Admission, NotAdmittedError
+from opsbuddy_ui_service.access.credential import LONGEST
+from opsbuddy_ui_service.access.session import NAME, SECURE_NAME
+from opsbuddy_ui_service.access.signed_in import cleared, is_secure, kept
 from opsbuddy_ui_service.handlers.bodies import whole
 from opsbuddy_ui_service.handlers.html import html
-from opsbuddy_ui_service.monitor import Monitor
-from opsbuddy_ui_service.rendering import Rendering
-from opsbuddy_ui_service.session import NAME, SECURE_NAME
-from opsbuddy_ui_service.signed_in import cleared, is_secure, kept
+from opsbuddy_ui_service.live.monitor import Monitor
+from opsbuddy_ui_service.rendering.pages import Rendering
 
 MOST_BYTES = 128 * 1024  # of a form: the longest credential with each character encoded, and the address to go back to
 MOST_FIELDS = 10

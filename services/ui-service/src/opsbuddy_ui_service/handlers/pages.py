@@ -7,15 +7,16 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
 from opsbuddy_core.errors import FieldError, InvalidRequestError
-from opsbuddy_ui_service import logs_search
-from opsbuddy_ui_service.gateway import HttpGateway
+from opsbuddy_ui_service.access.signed_in import session_of
+from opsbuddy_ui_service.clients.gateway import HttpGateway
 from opsbuddy_ui_service.handlers.html import html
 from opsbuddy_ui_service.handlers.relay import credentials
 from opsbuddy_ui_service.handlers.streams import Streams
-from opsbuddy_ui_service.monitor import Monitor
-from opsbuddy_ui_service.rendering import PAGES, Rendering
-from opsbuddy_ui_service.signed_in import session_of
-from opsbuddy_ui_service.tail import Tail
+from opsbuddy_ui_service.live.monitor import Monitor
+from opsbuddy_ui_service.live.tail import Tail
+from opsbuddy_ui_service.rendering.pages import Rendering
+from opsbuddy_ui_service.rendering.rail import PAGES
+from opsbuddy_ui_service.searches import logs as logs_search
 
 PLACE = re.compile(r"[!-~]{1,64}")
 

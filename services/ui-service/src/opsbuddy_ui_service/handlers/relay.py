@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
-from opsbuddy_ui_service.gateway import CREDENTIALS, HttpGateway
+from opsbuddy_ui_service.clients.gateway import CREDENTIALS, HttpGateway
 
 PIECE = 64 * 1024
 REQUEST_HEADERS = frozenset(

@@ -9,9 +9,10 @@ from pydantic import BaseModel
 
 from opsbuddy_core.errors import NotFoundError
 from opsbuddy_core.health import Health
-from opsbuddy_ui_service.gateway import Gateway, RefusedError
-from opsbuddy_ui_service.models import Endpoint, Row, State, View
-from opsbuddy_ui_service.monitor import Monitor
+from opsbuddy_ui_service.clients.gateway import Gateway, RefusedError
+from opsbuddy_ui_service.live.monitor import Monitor
+from opsbuddy_ui_service.models.status import Endpoint
+from opsbuddy_ui_service.views.state import Row, State, View
 
 STATUS: dict[State, Literal["healthy", "unhealthy", "unknown"]] = {State.DOWN: "unhealthy", State.NOT_HEARD: "unknown"}
 

@@ -4,12 +4,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from opsbuddy_ui_service import services_view
-from opsbuddy_ui_service.cluster import Cluster
+from opsbuddy_ui_service.clients.cluster import Cluster
 from opsbuddy_ui_service.handlers.html import html
-from opsbuddy_ui_service.monitor import Monitor
-from opsbuddy_ui_service.panels import Trouble, attempt
-from opsbuddy_ui_service.rendering import Rendering
+from opsbuddy_ui_service.handlers.panels import Trouble, attempt
+from opsbuddy_ui_service.live.monitor import Monitor
+from opsbuddy_ui_service.rendering.pages import Rendering
+from opsbuddy_ui_service.views import services as services_view
 
 
 def router(monitor: Monitor, rendering: Rendering, cluster: Cluster | None) -> APIRouter:

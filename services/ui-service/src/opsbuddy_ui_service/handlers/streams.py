@@ -11,10 +11,10 @@ import orjson
 from opsbuddy_core.errors import UnavailableError
 from opsbuddy_core.health import Health
 from opsbuddy_core.logs import get_logger
-from opsbuddy_ui_service import logs_view
-from opsbuddy_ui_service.monitor import Monitor
-from opsbuddy_ui_service.rendering import Rendering
-from opsbuddy_ui_service.tail import Batch, Condition, Tail
+from opsbuddy_ui_service.live.monitor import Monitor
+from opsbuddy_ui_service.live.tail import Batch, Condition, Tail
+from opsbuddy_ui_service.rendering.pages import Rendering
+from opsbuddy_ui_service.views import logs as logs_view
 
 log = get_logger("streams")
 LOOK_UP = 1.0  # seconds after which a waiting stream notices that the process is being shut down

@@ -4,12 +4,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from opsbuddy_ui_service import system_view
-from opsbuddy_ui_service.gateway import HttpGateway
+from opsbuddy_ui_service.clients.gateway import HttpGateway
 from opsbuddy_ui_service.handlers.html import html
-from opsbuddy_ui_service.monitor import Monitor
-from opsbuddy_ui_service.panels import Trouble, attempt
-from opsbuddy_ui_service.rendering import Rendering
+from opsbuddy_ui_service.handlers.panels import Trouble, attempt
+from opsbuddy_ui_service.live.monitor import Monitor
+from opsbuddy_ui_service.rendering.pages import Rendering
+from opsbuddy_ui_service.views import system as system_view
 
 
 def router(monitor: Monitor, rendering: Rendering, gateway: HttpGateway) -> APIRouter:

@@ -9,16 +9,17 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from opsbuddy_core import timestamps
-from opsbuddy_ui_service import series_search, series_view
-from opsbuddy_ui_service.gateway import HttpGateway, RefusedError
+from opsbuddy_ui_service.clients.gateway import HttpGateway, RefusedError
 from opsbuddy_ui_service.handlers.html import html
+from opsbuddy_ui_service.handlers.panels import Trouble, attempt
 from opsbuddy_ui_service.handlers.relay import credentials
-from opsbuddy_ui_service.monitor import Monitor
-from opsbuddy_ui_service.panels import Trouble, attempt
-from opsbuddy_ui_service.rendering import Rendering
-from opsbuddy_ui_service.series_search import Search
-from opsbuddy_ui_service.series_view import Metric, Metrics, Shown
-from opsbuddy_ui_service.time_range import QUICK
+from opsbuddy_ui_service.live.monitor import Monitor
+from opsbuddy_ui_service.rendering.pages import Rendering
+from opsbuddy_ui_service.searches import series as series_search
+from opsbuddy_ui_service.searches.series import Search
+from opsbuddy_ui_service.searches.time_range import QUICK
+from opsbuddy_ui_service.views import series as series_view
+from opsbuddy_ui_service.views.series import Metric, Metrics, Shown
 
 SERVICE = "timeseries-service"
 MOST_SERIES = 5000  # that are looked at for what can be picked

@@ -8,15 +8,16 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
-from opsbuddy_ui_service import utility_search, utility_view
-from opsbuddy_ui_service.gateway import HttpGateway, RefusedError
+from opsbuddy_ui_service.clients.gateway import HttpGateway, RefusedError
 from opsbuddy_ui_service.handlers.html import html
+from opsbuddy_ui_service.handlers.panels import Trouble, attempt
 from opsbuddy_ui_service.handlers.relay import credentials
-from opsbuddy_ui_service.monitor import Monitor
-from opsbuddy_ui_service.panels import Trouble, attempt
-from opsbuddy_ui_service.rendering import Rendering
-from opsbuddy_ui_service.utility_search import Search
-from opsbuddy_ui_service.utility_view import Configs
+from opsbuddy_ui_service.live.monitor import Monitor
+from opsbuddy_ui_service.rendering.pages import Rendering
+from opsbuddy_ui_service.searches import utility as utility_search
+from opsbuddy_ui_service.searches.utility import Search
+from opsbuddy_ui_service.views import utility as utility_view
+from opsbuddy_ui_service.views.utility import Configs
 
 SERVICE = "utility-service"
 Shown = dict[str, Any]

@@ -1,0 +1,1 @@
+"""What the gateway and the cluster say, as it is kept."""

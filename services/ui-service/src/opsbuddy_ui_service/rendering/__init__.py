@@ -1,0 +1,1 @@
+"""Views turned into HTML, and the files that pages load."""
