@@ -1,3 +1,4 @@
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterable
 from typing import ClassVar
@@ -9,6 +10,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 from pydantic import BaseModel
+from starlette.responses import StreamingResponse
 from typing_extensions import override
 
 from opsbuddy_core.errors import ConflictError
@@ -34,6 +36,17 @@ def routes() -> APIRouter:
         if thing.name == "boom":
             raise RuntimeError("secret detail")
         return thing
+
+    @router.post("/things/new")
+    async def draft() -> None: ...
+
+    @router.get("/endless")
+    async def follow() -> StreamingResponse:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"first"
+            await asyncio.Event().wait()
+
+        return StreamingResponse(pieces())
 
     @router.get("/things")
     async def read() -> list[Thing]:
@@ -133,7 +146,28 @@ async def test_what_is_not_there_is_a_problem_too(
 
 async def test_a_method_that_is_not_there_is_answered_with_those_that_are(http: httpx2.AsyncClient) -> None:
     answer = await http.put("/things")
-    assert (answer.status_code, answer.headers.get_list("allow")) == (405, ["GET, POST"])
+    assert (answer.status_code, answer.headers.get_list("allow")) == (405, ["GET, HEAD, POST"])
+
+
+@pytest.mark.parametrize("path", ["/health", "/status", "/metrics", "/docs", "/openapi.json", "/things", "/endless"])
+async def test_head_is_answered_wherever_get_is_and_ends_although_the_answer_would_not(
+    http: httpx2.AsyncClient, path: str
+) -> None:
+    answer = await http.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["x-request-id"]
+
+
+async def test_head_has_the_length_of_the_answer_and_counts_as_what_it_is(http: httpx2.AsyncClient) -> None:
+    answer, length = await http.head("/things"), (await http.get("/things")).headers["content-length"]
+    assert answer.headers["content-length"] == length
+    metrics = (await http.get("/metrics")).text
+    assert 'opsbuddy_http_requests_total{method="HEAD",route="/things",status="200"}' in metrics
+
+
+@pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/things/new", 405)])
+async def test_head_of_what_has_no_get_is_refused(http: httpx2.AsyncClient, path: str, status: int) -> None:
+    assert (await http.head(path)).status_code == status
 
 
 async def test_a_body_of_unknown_length_over_the_limit_is_refused(http: httpx2.AsyncClient) -> None:

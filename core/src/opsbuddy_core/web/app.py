@@ -17,6 +17,7 @@ from opsbuddy_core.settings import Settings
 from opsbuddy_core.shipping import LogShipper
 from opsbuddy_core.web import docs, operations, problems
 from opsbuddy_core.web.context import BodyLimit, RequestContext
+from opsbuddy_core.web.heads import HeadAsGet
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 UNTRACED = (
@@ -71,6 +72,7 @@ def create_app(
     problems.install(app)
     for router in (operations.router(health, status, metrics_at), docs.router(), *routers):
         _add(app, router)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, idle_seconds=settings.body_idle_seconds)
     app.add_middleware(RequestContext, continued=tracing.continued if spans else trace.continued)
     return app

@@ -10,11 +10,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
 from starlette.types import Scope
 
 from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, OpsBuddyError
 from opsbuddy_core.logs import get_logger
+from opsbuddy_core.web.heads import possible
 
 log = get_logger("http")
 UNREADABLE = "There was an error parsing the body"  # the framework's words for what its JSON reader gave up on
@@ -146,11 +146,8 @@ def unexpected() -> OpsBuddyError:
 def _allowed(request: Request) -> list[str]:
     """Return the methods of the path: of all routes, where the framework knows those of the first one alone."""
     routes = request.app.router.routes
-    return [
-        method
-        for method in METHODS
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
-    ]
+    found = {method for method in METHODS if possible(routes, request.scope, method)}
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
 
 
 def _guidance(status: int, request: Request) -> str:
