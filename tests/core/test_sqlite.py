@@ -1,13 +1,17 @@
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from opsbuddy_core import checkpoints
 from opsbuddy_core.errors import DeadlineError, StorageFullError, UnavailableError
 from opsbuddy_core.sqlite import SqliteStore
+from tests.support.wait import eventually
 
+NORMAL, FULL = 1, 2  # https://www.sqlite.org/pragma.html#pragma_synchronous
 SCHEMA = ("CREATE TABLE things (name TEXT UNIQUE, body TEXT)",)
 
 
@@ -90,3 +94,47 @@ async def test_a_caller_that_goes_away_takes_nobody_with_it(store: SqliteStore) 
     gone.cancel()
     await stays
     assert "b" in await store.read(names)
+
+
+def _synchronous(connection: sqlite3.Connection) -> int:
+    level: int = connection.execute("PRAGMA synchronous").fetchone()[0]
+    return level
+
+
+async def test_a_commit_waits_for_the_disk_unless_nobody_in_it_needs_that(store: SqliteStore) -> None:
+    assert await store.write(_synchronous) == FULL
+    assert await store.write(_synchronous, durable=False) == NORMAL
+    works = [store.write(lambda _: time.sleep(0.05)), store.write(_synchronous, durable=False), store.write(add("a"))]
+    _, shared, _ = await asyncio.gather(*works)
+    assert shared == FULL
+
+
+async def test_the_log_before_the_file_stays_short_while_writing_goes_on(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "PAUSE", 0.01)
+    monkeypatch.setattr(checkpoints, "LONGEST", 50)
+    for number in range(100):
+        await store.write(add(str(number), "x" * 100_000))
+    assert _size(store, "-wal") < 5_000_000, "10 MB were written"
+    assert len(await store.read(names)) == 100
+
+
+async def test_what_was_committed_reaches_the_file_without_another_commit(store: SqliteStore) -> None:
+    await store.write(add("a", "x" * 100_000))
+
+    async def moved() -> bool:
+        return _size(store) > 100_000
+
+    await eventually(moved, what="the file has it")
+
+
+async def test_a_file_that_is_closed_needs_nothing_beside_it(store: SqliteStore) -> None:
+    await store.write(add("a"))
+    await store.read(names)
+    await store.stop()
+    assert [each.name for each in store.path.parent.iterdir()] == [store.path.name]
+
+
+def _size(store: SqliteStore, beside: str = "") -> int:
+    return store.path.with_name(store.path.name + beside).stat().st_size

@@ -1,7 +1,8 @@
 """A SQLite file for data that comes in fast: one thread writes and commits for many callers at once, a few threads read.
 
-`write` returns after the commit reached the disk (WAL, synchronous=FULL). Callers that wait at the same time share one commit, each in its own
-savepoint, so that one caller's mistake is not another's.
+`write` returns after the commit reached the disk (WAL, synchronous=FULL), or with `durable=False` before: a crash of the machine may undo that, whole
+and never without what came after. Callers that wait at the same time share one commit, each in its own savepoint, so that one caller's mistake is not
+another's.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from opsbuddy_core.checkpoints import Checkpoints
 from opsbuddy_core.errors import DeadlineError, StorageFullError, UnavailableError
 
 T = TypeVar("T")
@@ -31,6 +33,7 @@ class _Job:
     work: Work[Any]
     done: asyncio.Future[Any]
     weight: int
+    durable: bool
 
 
 class SqliteStore:
@@ -43,12 +46,14 @@ class SqliteStore:
         self._local = threading.local()
         self._readers: ThreadPoolExecutor | None = None
         self._writer: threading.Thread | None = None
+        self._checkpoints: Checkpoints | None = None
         self._opened: list[sqlite3.Connection] = []
 
     async def start(self) -> None:
         """Open or make the file. Raises OSError or sqlite3.Error when it cannot be used."""
         self._loop = asyncio.get_running_loop()
         connection = await asyncio.to_thread(self._open)
+        self._checkpoints = Checkpoints(self._connect(), f"checkpoint-{self.path.stem}")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix=f"read-{self.path.stem}")
         self._writer = threading.Thread(target=self._work, args=(connection,), name=f"write-{self.path.stem}")
         self._writer.start()
@@ -59,6 +64,9 @@ class SqliteStore:
             self._jobs.put(None)
             await asyncio.to_thread(self._writer.join)
             self._writer = None
+        if self._checkpoints:
+            await asyncio.to_thread(self._checkpoints.stop)
+            self._checkpoints = None
         if self._readers:
             await asyncio.to_thread(self._readers.shutdown)
             self._readers = None
@@ -66,14 +74,14 @@ class SqliteStore:
             connection.close()
         self._opened.clear()
 
-    async def write(self, work: Work[T], weight: int = 1) -> T:
-        """Run `work` in a transaction and return its result once that is on disk. Raises UnavailableError when too much waits already."""
+    async def write(self, work: Work[T], weight: int = 1, *, durable: bool = True) -> T:
+        """Run `work` in a transaction and return its result once that is on disk, or only committed. Raises UnavailableError when too much waits already."""
         if self._writer is None or self._waiting + weight > self._most_waiting:
             raise UnavailableError(
                 "More is being written than the disk takes; nothing of this was stored. Send it again after the given time.",
                 retry_after=1,
             )
-        job = _Job(work, self._loop.create_future(), weight)
+        job = _Job(work, self._loop.create_future(), weight, durable)
         self._waiting += weight
         self._jobs.put(job)
         return await job.done  # type: ignore[no-any-return]
@@ -112,6 +120,7 @@ class SqliteStore:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         connection = self._connect()
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # see Checkpoints
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         for number, script in enumerate(self._migrations[version:], version + 1):
             connection.executescript(f"BEGIN; {script}; PRAGMA user_version = {number}; COMMIT;")
@@ -130,7 +139,10 @@ class SqliteStore:
                     self._jobs.put(None)
                 else:
                     group.append(job)
+            connection.execute(f"PRAGMA synchronous = {'FULL' if any(job.durable for job in group) else 'NORMAL'}")
             results = _commit(connection, [job.work for job in group])
+            if self._checkpoints:
+                self._checkpoints.committed(connection)
             with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
                 self._loop.call_soon_threadsafe(self._resolve, group, results)
         connection.close()

@@ -11,7 +11,7 @@ from opsbuddy_core import timestamps
 from opsbuddy_core.sqlite import SqliteStore
 from tests.services.analytics_service.conftest import entry
 
-TURNS, LOGS = 12, 100
+TURNS, LOGS = 20, 60  # more than the 16 segments at which an index would merge of its own accord
 
 
 def _logs(number: int) -> list[NewLog]:

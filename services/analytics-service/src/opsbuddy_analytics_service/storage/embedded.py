@@ -153,11 +153,11 @@ class SqliteJournal:
 
     async def index(self) -> int:
         """Make some of the logs that came last quick to find by text and by id; returns how many."""
-        return await self._store.write(lambda connection: lookup.index(connection, INDEXED_AT_ONCE))
+        return await self._store.write(lambda connection: lookup.index(connection, INDEXED_AT_ONCE), durable=False)
 
     async def merge(self) -> bool:
         """Tidy a little of what `index` made; returns whether there may be more to do."""
-        return await self._store.write(lambda connection: lookup.merge(connection, MERGED_AT_ONCE))
+        return await self._store.write(lambda connection: lookup.merge(connection, MERGED_AT_ONCE), durable=False)
 
     async def prune_archived(self, before: int) -> int:
         """Remove logs before this time that the archive has; returns how many. Answers for that time come from the archive from now on."""
