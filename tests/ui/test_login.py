@@ -18,7 +18,9 @@ from playwright.async_api import Browser, Page, expect
 from demo.__main__ import shifted
 from demo.platform import load, processes, routes
 from demo.supervisor import Supervisor, bin_dir
-from tests.ui.conftest import FIRST_OFFSET, SIZES, Watched, opened, picture
+from tests.support.fake_gateway import FakeGateway, down
+from tests.support.wait import eventually
+from tests.ui.conftest import FIRST_OFFSET, SIZES, Ui, Watched, opened, picture
 from tests.ui.test_every_page import RULES
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
@@ -30,7 +32,7 @@ STARTED = ("gateway", "utility-service", "analytics-service", "ui-service")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def closed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, str]]:
-    """The addresses of gateway and web UI of a platform that asks for an API key. Two of its services do not run, which nobody needs to know."""
+    """The addresses of gateway and web UI of a platform with an API key that shows its state to all. Two of its services do not run."""
     data = tmp_path_factory.mktemp("closed")
     offset = FIRST_OFFSET + OTHER + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     resources = load(ROOT / "manifests" / "samples")
@@ -42,7 +44,7 @@ async def closed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict
     gateway = f"http://127.0.0.1:{8000 + offset}"
     added = {
         "gateway": {"AUTHENTICATION": "required", "API_KEYS": known},
-        "ui-service": {"GATEWAY_URL": gateway, "REFRESH_SECONDS": "0.3"},
+        "ui-service": {"GATEWAY_URL": gateway, "REFRESH_SECONDS": "0.3", "SIGN_IN_FIRST": "false"},
     }
     (data / "routes.json").write_text(routes(resources).text())
     started = [
@@ -253,3 +255,63 @@ async def test_where_nobody_is_asked_the_page_says_so(browser: Browser, platform
         await expect(page.locator(".account")).to_have_count(0)
         found = await Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
         assert found.violations_count == 0, found.generate_report()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def gated(tmp_path: Path) -> AsyncIterator[Ui]:
+    """The web UI as it comes, before a gateway that asks everybody: nothing is shown to who is not signed in."""
+    async with FakeGateway.running() as gateway:
+        gateway.key = KEY
+        gateway.put(down("file-service"))
+        ui = Ui(gateway.url, tmp_path / "ui.log")
+        await ui.start()
+        try:
+            async with httpx2.AsyncClient(base_url=ui.url) as http:
+
+                async def shut() -> bool:
+                    return (await http.get("/")).status_code == 303
+
+                await eventually(shut, within=20, what="the gateway said that it asks everybody")
+            yield ui
+        finally:
+            ui.stop()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_no_page_is_shown_before_the_sign_in_and_the_sign_in_says_nothing(
+    browser: Browser, gated: Ui, theme: str
+) -> None:
+    async with opened(browser, f"{gated.url}/system?status=failed", 390, color_scheme=theme) as watched:
+        page = watched.page
+        await expect(page).to_have_url(f"{gated.url}/login?next=/system%3Fstatus%3Dfailed")
+        await expect(page).to_have_title("Sign in · OpsBuddy")
+        await expect(page.get_by_text("Nothing heard")).to_have_count(0)
+        assert "file-service" not in await page.content()
+        assert not [each for each in watched.asked if "/events" in each]
+        found = await Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
+        assert found.violations_count == 0, found.generate_report()
+        await page.screenshot(path=picture(f"login-shut-{theme}-390"), full_page=True)
+        await sign_in(page)
+        await page.wait_for_url("**/system?status=failed")
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("file-service is down")
+        assert complaints(watched) == []
+
+
+async def test_an_open_page_whose_session_ends_says_so_and_goes_on_after_a_sign_in_elsewhere(
+    browser: Browser, gated: Ui
+) -> None:
+    async with opened(browser, f"{gated.url}/login?next=/analytics") as watched:
+        first = watched.page
+        await sign_in(first)
+        await first.wait_for_url("**/analytics")
+        message = first.locator("#entry-form").get_by_label("Message", exact=True)
+        await message.fill("not sent yet")
+        await first.context.clear_cookies()
+        gated.stop()  # which ends the stream; keys of its own make it know nobody
+        await gated.start()
+        await expect(first.locator("#old")).to_contain_text("You are not signed in any more")
+        second = await first.context.new_page()
+        await second.goto(f"{gated.url}/login")
+        await sign_in(second)
+        await expect(first.locator("#old")).to_be_empty()
+        await expect(message).to_have_value("not sent yet")

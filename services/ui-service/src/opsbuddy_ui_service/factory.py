@@ -11,6 +11,7 @@ from opsbuddy_core.web.app import create_app
 from opsbuddy_ui_service.access.admission import Admission
 from opsbuddy_ui_service.access.attempts import Attempts
 from opsbuddy_ui_service.access.entrance import Entrance
+from opsbuddy_ui_service.access.gate import Gate
 from opsbuddy_ui_service.access.security import OwnPagesOnly, SecurityHeaders
 from opsbuddy_ui_service.access.session import Sessions
 from opsbuddy_ui_service.access.signed_in import SignedIn
@@ -40,14 +41,20 @@ from opsbuddy_ui_service.views.platform import Surroundings
 def build(settings: UiSettings) -> tuple[FastAPI, Health]:
     """Return the application and its health. It is healthy without the gateway: it has to say so, then more than ever."""
     health = Health(settings.title, "opsbuddy-ui-service")
-    around = Surroundings(settings.expected_services, settings.stale_after, settings.pod_namespace)
+    around = Surroundings(
+        settings.expected_services,
+        settings.stale_after,
+        settings.pod_namespace,
+        sign_in_first=settings.sign_in_first,
+    )
     gateway = HttpGateway(settings, tracing.of_process(settings.service_name))
     cluster = cluster_of(settings)
     monitor = Monitor(gateway, around, settings.refresh_seconds, cluster=cluster)
     files = Assets()
     rendering = Rendering(settings, files)
     sessions = Sessions(settings.sessions, settings.session_hours * 3600)
-    admission = Admission(monitor, sessions, Entrance(gateway, settings.gateway_timeout), Attempts())
+    entrance = Entrance(gateway, settings.gateway_timeout)
+    admission = Admission(monitor, sessions, entrance, Attempts())
     streams = Streams(monitor, health, rendering, settings.max_streams)
 
     @asynccontextmanager
@@ -69,6 +76,7 @@ def build(settings: UiSettings) -> tuple[FastAPI, Health]:
         api.router(gateway),
     ]
     app = create_app(settings, health, routers, lifespan=lifespan)
+    app.add_middleware(Gate, monitor=monitor, entrance=entrance)
     app.add_middleware(SignedIn, sessions=sessions)
     app.add_middleware(OwnPagesOnly)
     app.add_middleware(SecurityHeaders)

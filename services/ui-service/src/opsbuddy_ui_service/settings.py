@@ -39,6 +39,10 @@ class UiSettings(Settings):
         description="Keys that seal sessions (Fernet), separated by commas; the first one seals, all of them open; without it each start makes its own",
     )
     session_hours: float = Field(12, gt=0, le=168, description="How long a session lasts, however much it is used")
+    sign_in_first: bool = Field(
+        default=True,
+        description="Where the gateway asks who comes at each expected service, show no page before the sign-in; false: Home, System, Services stay open",
+    )
     max_body_bytes: int = Field(
         1024 * MIB, ge=1, description="Largest request body in bytes; the services have limits of their own"
     )

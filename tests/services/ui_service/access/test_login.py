@@ -34,7 +34,7 @@ async def closed(gateway: FakeGateway) -> FakeGateway:
 
 @pytest.fixture
 def settings(gateway: FakeGateway) -> UiSettings:
-    return UiSettings(gateway_url=gateway.url, refresh_seconds=0.05, gateway_timeout=5)
+    return UiSettings(gateway_url=gateway.url, refresh_seconds=0.05, gateway_timeout=5, sign_in_first=False)
 
 
 @pytest.fixture

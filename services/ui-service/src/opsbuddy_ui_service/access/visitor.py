@@ -14,12 +14,13 @@ from opsbuddy_ui_service.views.state import View
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """`asked`: the gateway asks who comes; `door`: where one signs in and comes back from."""
+    """`asked`: the gateway asks who comes; `door`: where one signs in and comes back from; `shut`: no page is shown before that."""
 
     asked: bool
     session: Session | None
     door: str
     known: bool
+    shut: bool
 
     @property
     def shown(self) -> bool:
@@ -46,4 +47,5 @@ def visitor(request: Request, view: View) -> Visitor:
         "/login" if here == "/" or request.url.path in ("/login", "/logout") else f"/login?next={quote(here, safe='/')}"
     )
     known = session is None and brought(request.headers)
-    return Visitor(asked, session if asked or view.heard is None else None, door, known)
+    shown = session if asked or view.heard is None else None
+    return Visitor(asked, shown, door, known, shut=view.closed and shown is None)

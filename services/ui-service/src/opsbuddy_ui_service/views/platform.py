@@ -31,6 +31,7 @@ class Surroundings:
     expected: tuple[str, ...]
     stale_after: float
     namespace: str | None = None
+    sign_in_first: bool = True
 
     def logs(self, name: str) -> str:
         """Return the command that shows a service's newest log lines."""
@@ -66,6 +67,7 @@ def look(seen: Observation, now: datetime, around: Surroundings) -> View:
         summary=summary(rows) if live else "Every state below comes through it and is not known.",
         rows=rows,
         doors=_doors(seen),
+        closed=around.sign_in_first and _closed(seen, around.expected),
     )
 
 
@@ -73,6 +75,16 @@ def _doors(seen: Observation) -> tuple[Door, ...]:
     """Return where the gateway asks who comes, as it said last."""
     services = seen.status.services if seen.status else ()
     return tuple(Door(each.prefix, each.credentials) for each in services if each.prefix and each.credentials)
+
+
+def _closed(seen: Observation, expected: Sequence[str]) -> bool:
+    """Return whether nothing of the platform's own is open. A service of one's own that is open to all does not open the pages."""
+    asks = [
+        bool(each.credentials)
+        for each in (seen.status.services if seen.status else ())
+        if each.prefix and each.name in expected
+    ]
+    return bool(asks) and all(asks)
 
 
 def _services(seen: Observation, expected: Sequence[str], *, live: bool) -> list[ServiceStatus]:

@@ -92,7 +92,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything that a page shows of the platform's state at one moment."""
+    """Everything that a page shows of the platform's state at one moment. `closed`: to who is not signed in nothing is shown of it."""
 
     at: datetime
     heard: datetime | None
@@ -102,6 +102,7 @@ class View:
     summary: str
     rows: tuple[Row, ...]
     doors: tuple[Door, ...] = ()
+    closed: bool = False
 
     @property
     def attention(self) -> tuple[Row, ...]:

@@ -7,11 +7,17 @@ const staleAfter = Number(body.dataset.staleAfter);
 const icons = Object.fromEntries(body.dataset.icons.split(" ").map((url) => [url.match(/(\w+)\.svg$/)[1], url]));
 const byId = (id) => document.getElementById(id);
 const live = () => document.querySelector("[data-live]");
-let heard = Date.now(); // when this page was told something last, by its own clock
+const shut = "shut" in body.dataset; // nobody is signed in: nothing is told before
+const AGAIN = 15000; // ms of silence after which a stream that still calls itself open is opened anew
+let heard = Date.now(), counted = performance.now(); // when this page was told something last
+// How long ago that is: the clock may be set back, and what counts beside it may stand still while the machine sleeps.
+const silence = () => Math.max(Date.now() - heard, performance.now() - counted);
 let told = Date.parse(body.dataset.at); // and by the server's
 
 function accept({ at, tone, html }) {
   heard = Date.now();
+  counted = performance.now();
+  out = false;
   heardFrom(Date.parse(at));
   if (html) morph(live(), html);
   told = Date.parse(at);
@@ -25,6 +31,8 @@ let wanted = { page: body.dataset.page };
 let last = null; // id of the last event that has one
 let stream = null;
 let pause = 1000;
+let begun = 0; // when it was opened
+let out = false; // whether the server says that nobody is signed in any more
 // Call `handle` with the data of each event of this name.
 export function on(name, handle) {
   listeners.push([name, handle]);
@@ -38,11 +46,14 @@ export function want(parameters) {
 }
 const take = (handle) => (event) => { if (event.lastEventId) last = event.lastEventId; handle(JSON.parse(event.data), event.lastEventId); };
 function listen() {
+  if (shut) return;
   stream?.close();
+  begun = performance.now();
   const opened = stream = new EventSource(`/events?${new URLSearchParams(last ? { ...wanted, after: last } : wanted)}`);
   for (const [name, handle] of listeners) opened.addEventListener(name, take(handle));
   opened.addEventListener("error", () => {
     if (opened.readyState !== EventSource.CLOSED || opened !== stream) return; // it tries again by itself
+    fetch("/api/services/status").then(({ status }) => { out = status === 401; }, () => {});
     setTimeout(() => { if (opened === stream) listen(); }, pause * (0.75 + Math.random() / 2));
     pause = Math.min(pause * 2, 15000);
   });
@@ -55,15 +66,16 @@ function tick() {
   say(byId("here"), seconds(at));
   say(byId("utc"), utc(at));
   tell(document);
-  const age = Date.now() - heard;
-  const old = age > staleAfter;
+  const age = silence();
+  const old = !shut && age > staleAfter;
+  if (old && age > AGAIN && performance.now() - begun > AGAIN) listen();
   document.documentElement.classList.toggle("is-old", old);
   if (body.dataset.heard !== live().dataset.heard) body.dataset.heard = live().dataset.heard;
   const since = new Date(told);
   const said = old ? ago(since) : "";
   say(byId("age"), said);
   for (const element of document.querySelectorAll(".age")) say(element, said);
-  say(byId("old"), old ? `Nothing heard from OpsBuddy since ${clock(since)}. What follows is from then. If you came through a port-forward, start it again.` : "");
+  say(byId("old"), !old ? "" : out ? `You are not signed in any more. What follows is from ${clock(since)}; sign in, in another tab if something here is not sent yet, and it goes on.` : `Nothing heard from OpsBuddy since ${clock(since)}. What follows is from then. If you came through a port-forward, start it again.`);
   const title = `${old ? `Old, from ${clock(since)}: ` : ""}${byId("truth").textContent} · OpsBuddy`;
   if (document.title !== title) document.title = title;
   const icon = icons[old ? "stale" : live().dataset.tone];
