@@ -35,6 +35,8 @@ async def test_metrics_are_json_of_the_services_and_prometheus_on_demand(embedde
     assert body["ingestion"] == {"stored": 3, "duplicates": 0, "rejected": 0}
     wider = (await embedded.http.get("/metrics?minutes=120")).json()
     assert wider["total"] == 3
+    browsers = await embedded.http.get("/metrics", headers={"accept": "application/json, text/plain, */*"})
+    assert browsers.headers["content-type"] == "application/json"
     text = (await embedded.http.get("/metrics", headers={"accept": "text/plain;version=0.0.4"})).text
     assert "opsbuddy_analytics_logs_total" in text
 

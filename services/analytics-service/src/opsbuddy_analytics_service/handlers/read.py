@@ -22,8 +22,10 @@ from opsbuddy_analytics_service.models.reasons import REASONS
 from opsbuddy_analytics_service.service.analytics import Analytics
 from opsbuddy_analytics_service.service.numbers import Numbers
 from opsbuddy_core.web import operations
+from opsbuddy_core.web.accept import preferred
 from opsbuddy_core.web.parameters import KNOWN_PARAMETERS
 
+JSON = "application/json"
 PROMETHEUS = ("text/plain", "application/openmetrics-text")
 
 
@@ -64,7 +66,7 @@ def router(service: Analytics, numbers: Numbers) -> APIRouter:
         request: Request, minutes: Annotated[int, Query(ge=1, le=1440, description="How far to look back")] = 60
     ) -> Metrics | Response:
         """JSON. With `Accept: text/plain` (or OpenMetrics) the metrics of this process in Prometheus' format instead."""
-        if any(media in request.headers.get("accept", "") for media in PROMETHEUS):
+        if preferred(request.headers.get("accept", ""), JSON, *PROMETHEUS) != JSON:
             return await operations.prometheus()
         return await numbers.metrics(minutes)
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
+from opsbuddy_core.web.accept import takes_by_name
 from opsbuddy_utility_service.service.execution import Event, Execution
 
 SSE, NDJSON = "text/event-stream", "application/x-ndjson"
@@ -17,8 +18,7 @@ ALIVE_SECONDS = 10.0
 
 def wanted(request: Request) -> str | None:
     """Return the kind of stream that the client accepts, None: it wants one answer."""
-    accepted = [part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]
-    return next((kind for kind in accepted if kind in (SSE, NDJSON)), None)
+    return takes_by_name(request.headers.get("accept", ""), SSE, NDJSON)
 
 
 async def gone(receive: Receive) -> None:
