@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -138,3 +139,24 @@ async def test_a_file_that_is_closed_needs_nothing_beside_it(store: SqliteStore)
 
 def _size(store: SqliteStore, beside: str = "") -> int:
     return store.path.with_name(store.path.name + beside).stat().st_size
+
+
+def test_a_stop_is_heard_that_comes_while_the_thread_turns_to_its_work(tmp_path: Path) -> None:
+    """Else it would wait for a commit that never comes, and the service for it."""
+    writer = sqlite3.connect(tmp_path / "x.sqlite3")
+    thread = checkpoints.Checkpoints(sqlite3.connect(tmp_path / "x.sqlite3", check_same_thread=False), "checkpoint")
+    cleared, stopping = thread._committed.clear, threading.Thread(target=thread.stop)
+
+    def interrupted() -> None:
+        stopping.start()
+        thread._ended.wait(10)
+        cleared()
+
+    thread._committed.clear = interrupted  # type: ignore[method-assign]
+    thread.committed(writer)
+    thread._thread.join(2)
+    heard = not thread._thread.is_alive()
+    thread._committed.set()  # lets one that did not hear end as well
+    stopping.join()
+    writer.close()
+    assert heard

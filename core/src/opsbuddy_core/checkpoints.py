@@ -38,8 +38,10 @@ class Checkpoints:
         self._connection.close()
 
     def _work(self) -> None:
-        while self._committed.wait() and not self._ended.wait(PAUSE):
-            self._committed.clear()
+        while self._committed.wait():
+            self._committed.clear()  # before the look at the end: what `stop` sets after it is not taken away
+            if self._ended.wait(PAUSE):
+                return
             self._too_long = _move(self._connection) > LONGEST
 
 
