@@ -77,6 +77,85 @@ def test_no_member_is_written_outside_of_the_folder(name: str, tmp_path: Path) -
     assert not (tmp_path / "outside").exists()
 
 
+def member(name: str, kind: bytes = tarfile.REGTYPE, content: bytes = b"", **changes: object) -> bytes:
+    """Return an archive with this one member, then a manifest that says nothing against it."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=changes.pop("format", tarfile.GNU_FORMAT)) as archive:  # type: ignore[arg-type]
+        entry = tarfile.TarInfo(name)
+        entry.type, entry.size = kind, len(content)
+        for field, value in changes.items():
+            setattr(entry, field, value)
+        archive.addfile(entry, io.BytesIO(content))
+    return out.getvalue()
+
+
+def manifest(**changes: object) -> bytes:
+    document = {"format": 1, "service": "file-service", "version": "0.1.0", "at": "", "parts": {}}
+    return tar(("manifest.json", json.dumps(document | changes).encode()))
+
+
+def of_zeros(size: int) -> bytes:
+    """Return an archive of one sparse file, as GNU tar writes them: a block that stands for `size` bytes."""
+    whole = bytearray(member("zeros"))
+    whole[156:157] = b"S"
+    whole[386:398], whole[398:410] = b"%011o\0" % size, b"%011o\0" % 0  # a hole up to there
+    whole[483:495] = b"%011o\0" % size
+    whole[148:156] = b" " * 8
+    whole[148:156] = b"%06o\0 " % sum(whole[:512])
+    return bytes(whole)
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [
+        member("link", tarfile.SYMTYPE, linkname="/etc/passwd"),
+        member("link", tarfile.LNKTYPE, linkname="../outside"),
+        member("device", tarfile.CHRTYPE, devmajor=1, devminor=5),
+        member("pipe", tarfile.FIFOTYPE),
+        member("folder", tarfile.DIRTYPE),
+        of_zeros(1 << 30),
+        member("x", format=tarfile.PAX_FORMAT, pax_headers={"size": "many"}),
+        member("x", format=tarfile.PAX_FORMAT, pax_headers={"GNU.sparse.map": "a,b", "GNU.sparse.size": "-"}),
+        member("n" * 300),
+        member("line\nfeed"),
+        member("\x1b[2J"),
+        member("."),
+        tar(("a", b"1"), ("a/b", b"2")),
+        tar(("a/b", b"1"), ("a", b"2")),
+        tar(("a", b"1"), ("./a", b"2")),
+        manifest(parts=7),
+        manifest(parts=["one"]),
+        manifest(service={"a": 1}),
+        manifest(service="\x1b[2J"),
+        manifest(version="9" * 5000),
+        manifest(version=None),
+        manifest(at="\n"),
+        manifest(format="1"),
+        manifest(format=[]),
+        tar(("manifest.json", b"[" * 100_000)),
+        tar(("manifest.json", b"\xff\xfe")),
+        tar(("manifest.json", b'{"format": ' + b"9" * 5000 + b"}")),
+        b"\x1f\x8b\x08" + b"x" * 2000,
+        b"x" * 2000,
+    ],
+)  # fmt: skip
+def test_what_nobody_wrote_in_good_faith_is_refused_in_a_sentence(archive: bytes, tmp_path: Path) -> None:
+    """Whatever the standard library makes of it: links, devices, holes, headers and manifests of any kind."""
+    inside = tmp_path / "inside"
+    said = refused(archive, inside)
+    assert said.isprintable()
+    assert str(tmp_path) not in said
+    assert [path for path in tmp_path.rglob("*") if not path.is_relative_to(inside)] == []
+    assert sum(path.lstat().st_size for path in inside.rglob("*") if path.is_file()) < 10_000
+
+
+def test_an_archive_can_be_looked_at_without_writing_anything(tmp_path: Path) -> None:
+    assert unpack(io.BytesIO(archived(one=b"1")), None).service == "file-service"
+    with pytest.raises(BackupError, match=r"cut off|damaged"):
+        unpack(io.BytesIO(archived(one=b"x" * 5000)[:3000]), None)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_archive_whose_writing_failed_is_refused(tmp_path: Path) -> None:
     out = io.BytesIO()
 

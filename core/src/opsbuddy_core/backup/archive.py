@@ -8,8 +8,10 @@ Whoever reads it believes nothing before the manifest has been compared with wha
 import hashlib
 import io
 import json
+import os
 import re
 import tarfile
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -19,6 +21,14 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 PIECE = 1024 * 1024
 SECRET_MODE = 0o600
+NAME_BYTES = 255  # of a file, on any disk
+WORDS = {
+    "service": r"[a-z][a-z0-9-]{0,62}",
+    "version": r"[\w.+-]{1,64}",
+    "at": r"[\dTZ:.+-]{0,40}",
+}  # a person is shown them
+# What the standard library's tarfile raises, beside its own errors, for headers that nobody wrote in good faith; and json for depth.
+UNREADABLE = (tarfile.TarError, EOFError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError, MemoryError, RecursionError)  # fmt: skip
 
 
 class BackupError(Exception):
@@ -92,28 +102,16 @@ class Writer:
         return member
 
 
-def unpack(source: IO[bytes], folder: Path) -> Manifest:
-    """Write the members of an archive into `folder`. Raises BackupError when it is not whole, not as it was written, or of a newer format."""
-    found: dict[str, dict[str, Any]] = {}
-    manifest: Manifest | None = None
+def unpack(source: IO[bytes], folder: Path | None) -> Manifest:
+    """Write the members of an archive into `folder`, or only look whether it is whole.
+
+    Raises BackupError when it is not whole, not as it was written, or of a newer format, whatever else the stream has; OSError of the disk.
+    """
     try:
-        with tarfile.open(fileobj=source, mode="r|") as tar:
-            for member in tar:
-                name, content = _safe(member.name), tar.extractfile(member)
-                if content is None or manifest:
-                    raise BackupError(f"{name} does not belong into an archive of a back-up.")
-                if name == MANIFEST:
-                    manifest = _manifest(content.read(PIECE * 64))
-                else:
-                    found[name] = _written(content, folder / name)
-    except (tarfile.TarError, EOFError) as error:
-        raise BackupError(f"This is no archive of a back-up, or it is damaged ({error}).") from error
-    if manifest is None:
-        raise BackupError("The archive was cut off: its manifest is missing.")
-    for name in sorted(found.keys() | manifest.parts.keys()):
-        if found.get(name) != manifest.parts.get(name):
-            raise BackupError(f"The archive is damaged: {name} is not what was written.")
-    return manifest
+        return _unpack(source, folder)
+    except UNREADABLE as error:
+        words = error if isinstance(error, tarfile.TarError) else type(error).__name__
+        raise BackupError(f"This is no archive of a back-up, or it is damaged ({words}).") from error
 
 
 def newer(version: str, than: str) -> bool:
@@ -135,22 +133,54 @@ class _Counted:
         return b"".join(pieces)
 
 
-def _written(content: IO[bytes], path: Path) -> dict[str, Any]:
+def _unpack(source: IO[bytes], folder: Path | None) -> Manifest:
+    found: dict[str, dict[str, Any]] = {}
+    manifest: Manifest | None = None
+    with tarfile.open(fileobj=source, mode="r|") as tar:
+        for member in tar:
+            name, content = _safe(member.name), tar.extractfile(member)
+            if (
+                content is None or member.issparse() or manifest or name in found
+            ):  # sparse: a few bytes that fill any disk
+                raise BackupError(f"{name} does not belong into an archive of a back-up.")
+            if name == MANIFEST:
+                manifest = _manifest(content.read(PIECE * 64))
+            else:
+                found[name] = _written(content, folder and folder / name)
+    if manifest is None:
+        raise BackupError("The archive was cut off: its manifest is missing.")
+    for name in sorted(found.keys() | manifest.parts.keys()):
+        if found.get(name) != manifest.parts.get(name):
+            raise BackupError(f"The archive is damaged: {name} is not what was written.")
+    return manifest
+
+
+def _written(content: IO[bytes], path: Path | None) -> dict[str, Any]:
     digest, size = hashlib.sha256(), 0
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as out:
-        path.chmod(SECRET_MODE)
+    with _new(path) if path else nullcontext() as out:
         while piece := content.read(PIECE):
-            out.write(piece)
+            if out:
+                out.write(piece)
             digest.update(piece)
             size += len(piece)
     return {"bytes": size, "sha256": digest.hexdigest()}
+
+
+def _new(path: Path) -> BinaryIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET_MODE)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise BackupError("A member has the name of another one's folder: this is no archive of a back-up.") from error
+    return os.fdopen(file, "wb")
 
 
 def _safe(name: str) -> str:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.parts:
         raise BackupError("A member's name leads out of the folder: this is no archive of a back-up.")
+    if not name.isprintable() or any(len(part.encode()) > NAME_BYTES for part in path.parts):
+        raise BackupError("A member has a name that no file can have: this is no archive of a back-up.")
     return str(path)
 
 
@@ -161,10 +191,14 @@ def _manifest(content: bytes) -> Manifest:
             raise BackupError(
                 "The archive has a newer format than this program knows: restore it with a newer version."
             )
-        return Manifest(**{name: document[name] for name in Manifest.__dataclass_fields__})
-    except (ValueError, KeyError, TypeError) as error:
+        manifest = Manifest(**{name: document[name] for name in Manifest.__dataclass_fields__})
+        if not isinstance(manifest.parts, dict) or not all(re.fullmatch(WORDS[n], document[n]) for n in WORDS):
+            raise ValueError("words")
+    except UNREADABLE as error:
         raise BackupError("The archive's manifest cannot be read: it is damaged.") from error
+    else:
+        return manifest
 
 
 def _numbers(version: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", version.partition("+")[0])[:3]]
+    return [int(number) for number in re.findall(r"\d{1,9}", version.partition("+")[0])[:3]]
