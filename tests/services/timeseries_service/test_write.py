@@ -18,6 +18,8 @@ from tests.support.cases import cases
 MS = int(time.time() * 1000)
 DAY = timestamps.render(time.time_ns() - 86_400 * 10**9)[:10]
 
+STAMP = lineprotocol.Stamp("ns", timestamps.now())
+
 
 async def test_points_come_back_as_they_were_written(service: Service) -> None:
     stamp = f"{DAY}T00:00:00.123456789Z"
@@ -99,6 +101,7 @@ async def test_what_is_wrong_with_a_point_is_said_without_words_of_the_code(embe
         point(1, ""),
         point(1, tags={f"t{i}": "x" for i in range(65)}),
         {"measurement": "m", "fields": {}},
+        point(1, tags={"time": "x"}),
     ]
     errors = (await embedded.http.post("/write", json=wrong)).json()["errors"]
     assert [each["reason"] for each in errors] == [
@@ -107,7 +110,9 @@ async def test_what_is_wrong_with_a_point_is_said_without_words_of_the_code(embe
         "is empty",
         "has more than 64 entries",
         "is empty",
+        "cannot be named time: that is the point's own timestamp",
     ]
+    assert errors[-1]["field"] == "tags.time"
 
 
 async def test_a_field_keeps_its_type_and_the_point_that_breaks_it_is_named(service: Service) -> None:
@@ -219,6 +224,22 @@ async def test_a_broken_line_is_named_and_its_neighbours_are_stored(service: Ser
     assert await service.values() == [1.0]
 
 
+@pytest.mark.parametrize("number", ["9223372036854775807i", "-9223372036854775808i", "18446744073709551615u", "0u"])
+def test_a_whole_number_is_read_exactly_up_to_its_64_bits(number: str) -> None:
+    assert lineprotocol.parse(f"m v={number}", STAMP)["fields"] == {"v": int(number[:-1])}
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808i", "-9223372036854775809i", "18446744073709551616u", "-1u"])
+def test_a_whole_number_beyond_its_64_bits_is_named(number: str) -> None:
+    with pytest.raises(lineprotocol.LineError) as refused:
+        lineprotocol.parse(f"m v={number}", STAMP)
+    assert refused.value.field == "fields.v"
+
+
+def test_the_mark_of_utf_8_before_the_first_line_is_no_part_of_a_name() -> None:
+    assert intake.from_lines(b"\xef\xbb\xbfm v=1", "ns").points[0].measurement == "m"
+
+
 async def test_a_text_has_line_breaks_as_influxdbs_clients_send_them(service: Service) -> None:
     stamp = time.time_ns() // 10**9 * 10**9
     text = f'm v="one\n\n two \\"quoted\\",\n# three" {stamp}\nm w=1 {stamp}\nm v="four",t="a\nb" {stamp + 1}'
@@ -257,7 +278,7 @@ def test_the_longest_odd_line_is_judged_in_a_moment(line: str, piece: str) -> No
     text = line.format(piece * 30_000)
     begun = time.process_time()
     with contextlib.suppress(lineprotocol.LineError):
-        lineprotocol.parse(text, lineprotocol.Stamp("ns", timestamps.now()))
+        lineprotocol.parse(text, STAMP)
     assert time.process_time() - begun < 1, "others wait meanwhile"
 
 

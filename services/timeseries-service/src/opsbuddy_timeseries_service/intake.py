@@ -1,5 +1,6 @@
 """From the bytes of a request to points: each one is judged on its own."""
 
+import codecs
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,7 +51,7 @@ def from_json(raw: bytes) -> Intake:
 def from_lines(raw: bytes, precision: str) -> Intake:
     """Read line protocol. Positions are those of the lines in the body, from 0; blank lines and comments count, but hold no point."""
     count(raw.count(b"\n") + 1)  # before there is an object for each
-    lines = raw.split(b"\n")
+    lines = raw.removeprefix(codecs.BOM_UTF8).split(b"\n")
     intake, stamp = Intake(), lineprotocol.Stamp(precision, timestamps.now())
     index = 0
     while index < len(lines):
@@ -117,7 +118,7 @@ def reasons(index: int, error: ValidationError) -> list[PointError]:
     """Return what pydantic found, in the words that senders see."""
     return [
         PointError(
-            ".".join(map(str, each["loc"])) or "point",
+            ".".join(str(part) for part in each["loc"] if part != "[key]") or "point",
             WORDS.get(each["type"], "{said}").format(
                 said=each["msg"].removeprefix("Value error, "), **each.get("ctx", {})
             ),

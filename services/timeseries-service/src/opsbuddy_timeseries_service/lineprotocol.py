@@ -85,12 +85,20 @@ def _value(key: str, text: str) -> Any:
     if text in TRUTH:
         return TRUTH[text]
     if match := INTEGER.fullmatch(text):
-        return int(match[1] or match[2])
+        return _integer(key, match)
     if NUMBER.fullmatch(text):
         return float(text)
     if NOT_FINITE.fullmatch(text):
         raise LineError(f"fields.{key}", "is NaN or infinite; leave the point out instead")
     raise LineError(f"fields.{key}", 'is no value: expected 1.5, 2i, true, or "text"')
+
+
+def _integer(key: str, match: re.Match[str]) -> int:
+    number = int(match[1] or match[2])
+    if not (-(2**63) <= number < 2**63 if match[1] else number < 2**64):
+        kind = "i is signed" if match[1] else "u is unsigned"
+        raise LineError(f"fields.{key}", f"is no whole number of 64 bits: {kind}")
+    return number
 
 
 def _stamp(text: str, stamp: Stamp) -> int:
