@@ -88,6 +88,22 @@ async def test_after_sigterm_it_serves_on_while_not_ready_and_then_ends() -> Non
         assert await asyncio.wait_for(process.wait(), 10) == 0
 
 
+async def test_while_it_ends_each_answer_closes_its_connection_so_that_none_is_cut_under_a_request() -> None:
+    async with serving(DRAIN_SECONDS="5") as (process, url), aiohttp.ClientSession() as session:
+
+        async def closes(path: str = "/health/live") -> bool:
+            async with session.get(url + path) as answer:
+                assert answer.status == 200
+                return answer.headers.get("connection") == "close"
+
+        assert not await closes()
+        under_way = asyncio.create_task(closes("/slow"))
+        await asyncio.sleep(0.1)  # it is on its way; how far does not matter
+        process.send_signal(signal.SIGTERM)
+        assert await under_way
+        assert await closes()
+
+
 async def has_status(url: str, path: str, wanted: int) -> bool:
     return await status(url, path) == wanted
 

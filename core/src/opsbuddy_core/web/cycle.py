@@ -47,13 +47,14 @@ class Cycle(RequestResponseCycle):
         default_headers: list[Header],
         on_response: Callable[[], None],
         *,
+        ending: Callable[[], bool],
         expect_100_continue: bool,
         keep_alive: bool,
     ) -> None:
         self.scope, self.flow, self.logger = scope, flow, logger
         self.transport: Any = transport
         self.default_headers = default_headers
-        self.on_response = on_response
+        self.on_response, self.ending = on_response, ending
         self.disconnected = self.response_started = self.response_complete = False
         self.keep_alive = keep_alive
         self.waiting_for_100_continue = expect_100_continue
@@ -162,7 +163,10 @@ class Cycle(RequestResponseCycle):
             else:
                 self.chunked_encoding = True
                 end = b"transfer-encoding: chunked\r\n\r\n"
-        return end if self.keep_alive else b"connection: close\r\n" + end
+        if self.keep_alive and not self.ending():
+            return end
+        self.keep_alive = False
+        return b"connection: close\r\n" + end
 
     def _framed(self, body: bytes) -> bytes:
         """Return a piece of the body as it is sent."""

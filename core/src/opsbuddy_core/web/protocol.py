@@ -1,6 +1,7 @@
 """uvicorn's HTTP/1.1 protocol with limits on the head of a request, and with problem documents for what no application will ever see."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 from urllib.parse import unquote
@@ -28,9 +29,15 @@ LINGER_SECONDS = (
 EXTENSIONS: dict[str, dict[str, str]] = {AT_ONCE: {}}
 
 
-def limited(limits: Limits, reason_header: str | None = None) -> type["HttpProtocol"]:
-    """Return the protocol with these limits; `reason_header`: the field in which a refusal names its reason as well."""
-    return type("LimitedHttpProtocol", (HttpProtocol,), {"limits": limits, "reason_header": reason_header})
+def limited(
+    limits: Limits, reason_header: str | None = None, *, ending: Callable[[], bool] = lambda: False
+) -> type["HttpProtocol"]:
+    """Return the protocol with these limits.
+
+    `reason_header`: the field in which a refusal names its reason as well; `ending`: whether connections are to be closed with their next answer.
+    """
+    members = {"limits": limits, "reason_header": reason_header, "ending": staticmethod(ending)}
+    return type("LimitedHttpProtocol", (HttpProtocol,), members)
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -41,6 +48,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     limits = Limits()
     reason_header: str | None = None
+    ending: Callable[[], bool]
     cycle: Cycle
     _head_open = True
     _refused = False
@@ -203,6 +211,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.logger,
             self.server_state.default_headers,
             self.on_response_complete,
+            ending=self.ending,
             expect_100_continue=self.expect_100_continue and version == "1.1",
             # with an upgrade, to the parser the connection now speaks the other protocol
             keep_alive=version == "1.1" and parser.should_keep_alive() and not upgrade,

@@ -38,7 +38,10 @@ class Config(uvicorn.Config):
 
 
 class Server(uvicorn.Server):
-    """Not ready first, serve on while callers notice, then finish what is in flight and end."""
+    """Not ready first, serve on while callers notice, then finish what is in flight and end.
+
+    From the first on each answer closes its connection: one that is kept would be cut at the end, perhaps just when a request is being sent on it.
+    """
 
     def __init__(self, config: Config, health: Health, drain_seconds: float) -> None:
         super().__init__(config)
@@ -64,7 +67,7 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def config(app: ASGIApp, settings: Settings) -> Config:
+def config(app: ASGIApp, health: Health, settings: Settings) -> Config:
     """Return how uvicorn serves every deployable. Raises OSError when a certificate cannot be used."""
     certificate = Certificate(*settings.certificate_files) if settings.certificate_files else None
     limits = Limits(
@@ -80,7 +83,7 @@ def config(app: ASGIApp, settings: Settings) -> Config:
         backlog=4096,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=30,
-        http=limited(limits, settings.reason_header),
+        http=limited(limits, settings.reason_header, ending=lambda: health.draining),
         ws=sockets(settings.reason_header),
         ws_max_size=settings.websocket_message_bytes,
         ws_per_message_deflate=False,
@@ -94,7 +97,7 @@ def config(app: ASGIApp, settings: Settings) -> Config:
 def serve(app: ASGIApp, health: Health, settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; exit code 1 when the port is taken."""
     try:
-        made = config(app, settings)
+        made = config(app, health, settings)
     except OSError as error:
         sys.stderr.write(
             f"The TLS certificate cannot be used: {error.strerror or error}. Give a chain and its key, both PEM.\n"
