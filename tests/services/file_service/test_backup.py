@@ -81,6 +81,55 @@ async def test_what_is_there_is_replaced_only_when_told_so(service: Service, tmp
     assert list(await contents(service)) == [kept["id"]]
 
 
+async def test_a_damaged_database_is_set_aside_by_force_and_put_back_when_that_fails(
+    service: Service, other: FileSettings, tmp_path: Path
+) -> None:
+    kept = await service.store(b"kept", "kept.txt")
+    archive = await asyncio.to_thread(save, service.settings, tmp_path / "draft")
+    other.data_dir.mkdir()
+    damaged = other.sqlite_path("files")
+    damaged.write_bytes(b"no database any more" * 1000)
+    with pytest.raises(BackupError, match=r"damaged; --force sets it aside"):
+        await asyncio.to_thread(restore, other, archive, tmp_path / "one")
+
+    folder = tmp_path / "two"
+    unpack(io.BytesIO(archive), folder)
+    (folder / FILE).write_text('{"revision": "9999"}\n')
+    with pytest.raises(BackupError, match="newer schema"):
+        await asyncio.to_thread(parts(other)[0].load, folder)
+    assert damaged.read_bytes().startswith(b"no database")
+    assert [path.name for path in other.data_dir.glob("*.sqlite3*")] == [damaged.name]
+
+    await asyncio.to_thread(restore, other, archive, tmp_path / "three", force=True)
+    async with client(build(other)[0]) as http:
+        assert list(await contents(Service(http, other))) == [kept["id"]]
+    (aside,) = other.data_dir.glob("*.damaged-*")
+    assert aside.read_bytes().startswith(b"no database")
+
+
+async def test_a_database_with_a_page_that_cannot_be_read_is_set_aside_too(
+    service: Service, other: FileSettings, tmp_path: Path
+) -> None:
+    for number in range(40):
+        await service.store(b"x", f"{number}.txt", metadata={"long": "x" * 1000})
+    archive = await asyncio.to_thread(save, service.settings, tmp_path / "draft")
+    other.data_dir.mkdir()
+    await asyncio.to_thread(restore, other, archive, tmp_path / "one")
+    path = other.sqlite_path("files")
+    whole = bytearray(path.read_bytes())
+    whole[8192:] = b"\xff" * (len(whole) - 8192)
+    path.write_bytes(whole)
+    await asyncio.to_thread(restore, other, archive, tmp_path / "two", force=True)
+    async with client(build(other)[0]) as http:
+        assert len(await contents(Service(http, other))) == 40
+
+
+def test_a_check_makes_nothing(other: FileSettings, tmp_path: Path) -> None:
+    (part,) = parts(other)
+    assert part.hindrance(force=False) is None
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_an_archive_of_a_newer_schema_changes_nothing(service: Service, tmp_path: Path) -> None:
     kept = await service.store()
     archive = await asyncio.to_thread(save, service.settings, tmp_path / "draft")

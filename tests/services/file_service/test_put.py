@@ -193,3 +193,13 @@ async def test_types_have_limits_of_their_own_by_what_the_content_is(settings: F
             if status > 201:
                 assert answer.json()["errors"][0]["field"] == "file"
         assert len(service.kept) == 2
+
+
+async def test_every_line_of_a_digest_is_checked(service: Service) -> None:
+    right, wrong = digest(b"new"), digest(b"other", "sha-512")
+    for lines in ((right, wrong), (wrong, right)):
+        headers = [("content-digest", line) for line in lines]
+        answer = await service.http.put("/files/a", content=b"new", headers=headers)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "content-digest")
+    answer = await service.http.put("/files/a", content=b"new", headers={"content-digest": f"{right};note=1"})
+    assert answer.status_code == 201, answer.text

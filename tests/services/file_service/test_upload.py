@@ -13,6 +13,8 @@ from tests.support.apps import client
 from tests.support.cases import cases
 from tests.support.wait import eventually
 
+FORM = {"content-type": "multipart/form-data; boundary=b"}
+
 
 async def test_an_upload_answers_its_record_and_comes_back_byte_for_byte(service: Service) -> None:
     content = b"\xff\xd8\xff" + os.urandom(3_000_000)
@@ -160,6 +162,46 @@ async def test_the_reader_gives_the_same_parts_whatever_the_pieces(size: int) ->
         async for part in FormReader(headers["content-type"], pieces()).parts()
     ]
     assert parts == [("tags", None, b"{}"), ("file", "a;b=c.bin", content), ("rest", None, b"")]
+
+
+@cases(
+    ("named", "name"),
+    [
+        pytest.param("filename*=UTF-8''%e6%8a%a5.txt", "报.txt", id="extended alone"),
+        pytest.param("filename=\"=?utf-8?B?5oql?=\"; filename*=utf-8''%e6%8a%a5.txt", "报.txt", id="for the eyes too"),
+        pytest.param("filename*=utf-8'zh'%e6%8a%a5.txt; filename=x", "报.txt", id="with a language"),
+        pytest.param("filename=\"a; filename*=utf-8''b\"", "a; filename*=utf-8''b", id="part of a plain name"),
+        pytest.param("filename=\"a\"; filename*=iso-8859-1''%A3", "a", id="another charset"),
+    ],
+)
+async def test_a_name_that_a_client_writes_in_extended_form_is_read(service: Service, named: str, name: str) -> None:
+    body = f'--b\r\nContent-Disposition: form-data; name="file"; {named}\r\n\r\nx\r\n--b--\r\n'.encode()
+    answer = await service.http.post("/files/upload", content=body, headers=FORM)
+    assert (answer.status_code, answer.json().get("filename")) == (201, name), answer.text
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize("before", [b"", b"\r\n", b"This is a form.\r\n", b"--a--b\r\n" * 50])
+async def test_what_stands_before_and_after_a_form_means_nothing(before: bytes, size: int) -> None:
+    content = b"\r\n--c\r\n-"
+    body = before + b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + content + b"\r\n--b--\r\nThat was it."
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), size):
+            yield body[start : start + size]
+
+    reader = FormReader(FORM["content-type"], pieces())
+    assert [(part.name, b"".join([each async for each in part.chunks])) async for part in reader.parts()] == [
+        ("a", content)
+    ]
+
+
+async def test_a_part_in_another_coding_is_refused_rather_than_kept_as_it_came(service: Service) -> None:
+    head = (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+    )
+    answer = await service.http.post("/files/upload", content=head + b"eA==\r\n--b--\r\n", headers=FORM)
+    assert (answer.status_code, service.kept) == (415, [])
 
 
 async def _once(piece: bytes) -> AsyncIterator[bytes]:

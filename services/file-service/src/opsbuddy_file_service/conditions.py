@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from opsbuddy_core.errors import FieldError, MalformedError, PreconditionFailedError
 
 TAG = re.compile(r'\s*(W/)?("[\x21\x23-\x7e\x80-\xff]*")\s*')
+EMPTY = re.compile(r"[\s,]*")  # a list may have empty members
 ANY = "*"
 
 
@@ -52,7 +53,7 @@ def _tags(name: str, headers: Mapping[str, str], *, weak: bool) -> tuple[str, ..
         return None
     if value.strip() == ANY:
         return (ANY,)
-    found, position = [], 0
+    found, position = [], _after_empty(value, 0)
     while match := TAG.match(value, position):
         if weak or not match[1]:  # If-Match compares strongly: a weak tag never matches
             found.append(match[2])
@@ -61,8 +62,15 @@ def _tags(name: str, headers: Mapping[str, str], *, weak: bool) -> tuple[str, ..
             return tuple(found)
         if value[position] != ",":
             break
-        position += 1
+        position = _after_empty(value, position)
+        if position == len(value):
+            return tuple(found)
     raise MalformedError(
         f'{name} cannot be read; expected "*" or entity tags in double quotes, with commas between them.',
         errors=[FieldError(name, "no list of entity tags", "malformed")],
     )
+
+
+def _after_empty(value: str, position: int) -> int:
+    match = EMPTY.match(value, position)
+    return match.end() if match else position

@@ -10,7 +10,7 @@ from opsbuddy_core.errors import FieldError, MalformedError
 
 ALGORITHMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 FIELDS = ("content-digest", "repr-digest")
-MEMBER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)\s*=\s*:([A-Za-z0-9+/=]*):\s*")
+MEMBER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)\s*=\s*:([A-Za-z0-9+/=]*):(?:;[^,]*)?\s*")
 
 
 def field_value(sha256: str) -> str:
@@ -20,7 +20,9 @@ def field_value(sha256: str) -> str:
 
 def announced(headers: Mapping[str, str]) -> dict[str, dict[str, bytes]]:
     """Return the digests that a message or a part has announced, by field and algorithm; MalformedError names a field that cannot be checked."""
-    return {name: _members(name, headers[name]) for name in FIELDS if name in headers}
+    lines = [(name.lower(), value) for name, value in headers.items()]  # a field may have several lines
+    given = {field: ", ".join(value for name, value in lines if name == field) for field in FIELDS}
+    return {field: _members(field, given[field]) for field in FIELDS if any(name == field for name, _ in lines)}
 
 
 async def checked(chunks: AsyncIterator[bytes], expected: dict[str, dict[str, bytes]]) -> AsyncIterator[bytes]:

@@ -1,9 +1,11 @@
 """Forms with files, read as they come: nothing of a file is kept here."""
 
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -13,6 +15,9 @@ from opsbuddy_core.errors import MalformedError, UnsupportedTypeError
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
+QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
+EXTENDED = re.compile(r";\s*filename\*\s*=\s*utf-8'[^';]*'([^\s;]+)", re.IGNORECASE)
+AS_IT_IS = frozenset({"7bit", "8bit", "binary"})
 ESCAPES = {"%22": '"', "%0D": "\r", "%0A": "\n"}  # what browsers escape in names, and nothing else
 
 
@@ -50,6 +55,7 @@ class FormReader:
         self._events: deque[_Begin | bytes | _End] = deque()
         self._headers: dict[str, str] = {}
         self._name, self._value, self._complete = b"", b"", False
+        self._first, self._before, self._begun = b"\n--" + boundary, b"\n", False
         try:
             self._parser = MultipartParser(boundary, self._callbacks())
         except FormParserError as error:
@@ -72,7 +78,8 @@ class FormReader:
             self._value += data[start:end]
 
         def on_header_end() -> None:
-            self._headers[self._name.decode("latin-1").lower()] = self._value.decode("latin-1")
+            name, value = self._name.decode("latin-1").lower(), self._value.decode("latin-1")
+            self._headers[name] = f"{self._headers[name]}, {value}" if name in self._headers else value
             self._name = self._value = b""
 
         def on_headers_finished() -> None:
@@ -106,10 +113,22 @@ class FormReader:
                     raise MalformedError("The form ends before its last boundary; send it again as a whole.")
                 return None
             try:
-                self._parser.write(chunk)
+                self._parser.write(self._without_preamble(chunk))
             except FormParserError as error:
                 raise MalformedError("The body is no form as its Content-Type says.") from error
         return self._events.popleft()
+
+    def _without_preamble(self, chunk: bytes) -> bytes:
+        """Return the chunk without what may stand before the first boundary (RFC 2046 section 5.1.1), and means nothing."""
+        if self._begun:
+            return chunk
+        self._before += chunk
+        at = self._before.find(self._first)
+        if at < 0:
+            self._before = self._before[-len(self._first) :]
+            return b""
+        self._begun = True
+        return self._before[at + 1 :]
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         while not isinstance(event := await self._next(), _End):
@@ -122,14 +141,23 @@ class FormReader:
         disposition, options = parse_options_header(headers.get("content-disposition"))
         if disposition != b"form-data" or b"name" not in options:
             raise MalformedError("A part of the form has no name; each needs Content-Disposition: form-data; name=…")
+        if (coding := headers.get("content-transfer-encoding", "binary").strip().lower()) not in AS_IT_IS:
+            raise UnsupportedTypeError(f"A part in the coding {coding[:40]} is not taken; send its bytes as they are.")
         filename = options.get(b"filename")
         return FormPart(
             name=_decoded(options[b"name"]),
-            filename=None if filename is None else _decoded(filename),
+            filename=_extended(headers["content-disposition"]) or (None if filename is None else _decoded(filename)),
             content_type=headers.get("content-type"),
             headers=headers,
             chunks=self._chunks(),
         )
+
+
+def _extended(disposition: str) -> str | None:
+    """Return the name as RFC 8187 writes it. Forms should not, but clients do, some with a name for the eyes alone beside it."""
+    if (match := EXTENDED.search(QUOTED.sub('""', disposition))) is None:
+        return None
+    return unquote_to_bytes(match[1]).decode("utf-8", "surrogateescape")
 
 
 def _decoded(value: bytes) -> str:
