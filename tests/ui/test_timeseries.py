@@ -78,7 +78,9 @@ async def test_a_metric_is_picked_and_seen_as_a_chart_as_a_table_and_in_figures(
         await page.get_by_role("combobox", name="Metric").select_option(f"{name}/usage")
         await page.get_by_label("Function").select_option("max")
         await page.get_by_role("button", name="Show").click()
-        await page.wait_for_url(re.compile(f"metric={name}%2Fusage&function=max$"))
+        await page.wait_for_url(
+            re.compile(f"metric={name}%2Fusage&function=max(&every=1m)?$")
+        )  # it may be the one there to begin with
         await expect(page.locator("ob-chart canvas")).to_be_visible()
         figures = page.get_by_role("region", name="The series in figures")
         await expect(figures.get_by_role("row")).to_have_count(3)
@@ -88,6 +90,52 @@ async def test_a_metric_is_picked_and_seen_as_a_chart_as_a_table_and_in_figures(
         table = page.get_by_role("group", name="Values as a table")
         await expect(table.get_by_role("columnheader")).to_have_text(["Time", "host=a", "host=b"])
         await expect(table.get_by_role("cell", name="50", exact=True)).to_be_visible()
+        assert watched.complaints == []
+
+
+async def test_before_a_metric_is_picked_there_is_a_chart_of_one_that_is_stored(
+    browser: Browser, platform: dict[str, str]
+) -> None:
+    other, now = await stored(platform), time.time_ns()
+    lines = [f"http,service=shop requests={1000 - 60 * back}i {now - back * 60_000_000_000}" for back in range(10)]
+    async with httpx2.AsyncClient(timeout=30) as http:
+        url = f"{platform['timeseries-service']}/api/v2/write?precision=ns"
+        assert (await http.post(url, content="\n".join(lines))).is_success
+    async with shown(browser, platform) as watched:
+        page = watched.page
+        await expect(page.locator("#series-title")).to_have_text("http · requests")
+        await expect(page.get_by_label("Function")).to_have_value("rate")
+        await expect(page.locator("ob-chart canvas")).to_be_visible()
+        await expect(page.get_by_text("No metric is chosen yet")).to_be_visible()
+        await expect(page.get_by_role("region", name="The series in figures")).to_contain_text("service=shop")
+        await page.locator("#metrics-list").get_by_role("link", name=f"{other} · usage").click()
+        await page.wait_for_url(f"**/timeseries?metric={other}%2Fusage")
+        await expect(page.locator("#series-title")).to_have_text(f"{other} · usage")
+        await expect(page.get_by_text("No metric is chosen yet")).to_have_count(0)
+        assert watched.complaints == []
+
+
+async def test_a_service_and_a_moment_lead_to_the_chart_of_what_was_measured_of_it_then(
+    browser: Browser, platform: dict[str, str]
+) -> None:
+    service = f"s{uuid.uuid4().hex[:10]}"
+    name = await stored(platform, {"service": service}, 3, 1, 4, 1, 5)
+    async with shown(browser, platform, service=service, start="-1h") as watched:
+        page = watched.page
+        await page.wait_for_url(f"**metric={name}%2Fusage&start=-1h&every=1m&tag=service%3D{service}")
+        await expect(page.locator("ob-chart canvas")).to_be_visible()
+        await expect(page.get_by_label("Only series with")).to_have_value(f"service={service}")
+        await page.reload()
+        await expect(page.get_by_role("region", name="The series in figures")).to_contain_text("host=b")
+        assert watched.complaints == []
+
+
+async def test_a_service_of_which_nothing_is_measured_leads_to_what_it_logged_then(
+    browser: Browser, platform: dict[str, str]
+) -> None:
+    async with shown(browser, platform, service="ui-service", start="-1h") as watched:
+        await watched.page.wait_for_url("**/analytics?service=ui-service&start=-1h#counts")
+        await expect(watched.page.locator("#counts ob-chart")).to_be_visible()
         assert watched.complaints == []
 
 

@@ -168,4 +168,7 @@ async def test_home_leads_to_the_metrics_of_the_time_when_a_trouble_began(
     gateway.put(down("file-service", since="2026-11-26T02:04:00Z"))
     await summary("file-service is down")
     page = (await http.get("/")).text
-    assert "/timeseries?start=2026-11-26T01%3A49%3A00.000Z&amp;end=2026-11-26T02%3A34%3A00.000Z" in page
+    assert (
+        "/timeseries?service=file-service&amp;about=requests&amp;start=2026-11-26T01%3A49%3A00.000Z&amp;end=2026-11-26T02%3A34%3A00.000Z"
+        in page
+    )

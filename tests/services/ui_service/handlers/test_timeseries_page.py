@@ -1,10 +1,12 @@
 import html
 import json
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import pytest
 
+from opsbuddy_core import timestamps
 from opsbuddy_ui_service.settings import UiSettings
 from tests.support.fake_gateway import FakeGateway
 
@@ -40,11 +42,63 @@ def cpu(gateway: FakeGateway) -> FakeGateway:
     return gateway
 
 
-async def test_without_a_metric_there_are_those_that_can_be_chosen(http: httpx2.AsyncClient, cpu: FakeGateway) -> None:
+async def test_without_a_metric_there_are_those_that_can_be_chosen_and_a_first_one(
+    http: httpx2.AsyncClient, cpu: FakeGateway
+) -> None:
     page = (await http.get("/timeseries?start=-6h")).text
     assert 'href="/timeseries?metric=cpu%2Fusage&amp;start=-6h"' in page
-    assert '<option value="cpu/usage">cpu · usage</option>' in page
+    assert '<option value="cpu/usage" selected>cpu · usage</option>' in page
+    assert 'id="series"' in page
+    assert "No metric is chosen yet" in page
+    assert [query["measurement"] for query in asked(cpu)] == ["cpu", "cpu"]
+
+
+async def test_without_a_metric_and_without_points_there_is_the_list_alone(
+    http: httpx2.AsyncClient, cpu: FakeGateway
+) -> None:
+    answer(cpu, QUERY, {"series": [], "truncated": False})
+    page = (await http.get("/timeseries")).text
+    assert ('id="series"' in page, 'id="metrics-list"' in page, "No metric is chosen yet" in page) == (False, True, False)  # fmt: skip
+    starts = [timestamps.parse(query["start"], timestamps.now()) for query in asked(cpu)]
+    assert starts == sorted(starts, reverse=True)
+    assert len(set(starts)) == 3, "an hour, a day and a week were looked at"
+
+
+MOMENT = {"start": "2026-01-31T10:49:00Z", "end": "2026-01-31T11:34:00Z"}
+
+
+async def test_a_service_and_a_moment_lead_to_a_metric_that_has_points_of_it(
+    http: httpx2.AsyncClient, gateway: FakeGateway
+) -> None:
+    fields = ["requests", "p95_ms"]
+    known(gateway, *({"measurement": "http", "tags": {"service": name}, "fields": fields} for name in ("a", "b")))
+    one = {"tags": {"service": "b"}, "timestamps": ["2026-01-31T11:00:00.000Z"], "values": [0.5]}
+    answer(gateway, QUERY, {"series": [one], "truncated": False})
+    led = await http.get("/timeseries", params={"service": "b", "about": "latency", **MOMENT})
+    assert led.status_code == 303
+    found = dict(parse_qsl(urlsplit(led.headers["location"]).query))
+    assert found == {"metric": "http/p95_ms", "tag": "service=b", **MOMENT}
+    [query] = asked(gateway)
+    assert query["tags"] == {"service": "b"}
+
+
+async def test_a_service_of_which_nothing_is_stored_leads_to_what_it_logged_then(
+    http: httpx2.AsyncClient, cpu: FakeGateway
+) -> None:
+    led = await http.get("/timeseries", params={"service": "b", **MOMENT})
+    assert led.status_code == 303
+    assert urlsplit(led.headers["location"]).path == "/analytics"
+    assert dict(parse_qsl(urlsplit(led.headers["location"]).query)) == {"service": "b", **MOMENT}
     assert not asked(cpu)
+
+
+async def test_a_service_leads_nowhere_else_while_nobody_knows_what_is_stored(
+    http: httpx2.AsyncClient, gateway: FakeGateway
+) -> None:
+    for what in (("GET", "/api/timeseries/series"), ("GET", "/api/timeseries/measurements"), QUERY):
+        answer(gateway, what, {"status": 503, "detail": "timeseries-service has no healthy endpoint."}, 503)
+    page = await http.get("/timeseries", params={"service": "b", **MOMENT})
+    assert (page.status_code, "timeseries-service does not answer here" in page.text) == (200, True)
 
 
 async def test_the_first_point_has_its_command(http: httpx2.AsyncClient, gateway: FakeGateway) -> None:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from opsbuddy_core import timestamps
 from opsbuddy_ui_service.clients.gateway import HttpGateway, RefusedError
+from opsbuddy_ui_service.handlers.first_metric import MOST_SERIES, SERVICE, FirstMetric
 from opsbuddy_ui_service.handlers.html import html
 from opsbuddy_ui_service.handlers.panels import Trouble, attempt
 from opsbuddy_ui_service.handlers.relay import credentials
@@ -21,9 +22,6 @@ from opsbuddy_ui_service.searches.time_range import QUICK
 from opsbuddy_ui_service.views import series as series_view
 from opsbuddy_ui_service.views.series import Metric, Metrics, Shown
 
-SERVICE = "timeseries-service"
-MOST_SERIES = 5000  # that are looked at for what can be picked
-
 
 def router(monitor: Monitor, rendering: Rendering, gateway: HttpGateway) -> APIRouter:
     """Return the routes."""
@@ -32,6 +30,11 @@ def router(monitor: Monitor, rendering: Rendering, gateway: HttpGateway) -> APIR
 
     @routes.get("/timeseries")
     async def read_page(request: Request) -> Response:
+        """The page; of a service that is named instead of a metric, the way to what says most about it."""
+        if address := await look.of_service(request):
+            return Response(
+                status_code=HTTPStatus.SEE_OTHER, headers={"location": address, "cache-control": "no-store"}
+            )
         view = monitor.view()
         shown = await look.page(request)
         return html(request, rendering.page(request, "timeseries", view, choices=series_search, quick=QUICK, **shown))
@@ -59,9 +62,13 @@ class Look:
         self._gateway = gateway
 
     async def page(self, request: Request) -> dict[str, Any]:
-        """Return what can be picked, and what the picked metric did."""
-        search = _search(request)
-        (search, found), metrics = await asyncio.gather(self.shown(search, request), self.metrics(request))
+        """Return what can be picked, and what the picked metric did; before one is picked, one that says much."""
+        typed = _search(request)
+        if typed.metric or typed.wrong:
+            (search, found), metrics = await asyncio.gather(self.shown(typed, request), self.metrics(request))
+        else:
+            metrics = await self.metrics(request)
+            search, found = await self.shown(await self._first(typed, metrics, request), request)
         metric = metrics.find(search.metric) if isinstance(metrics, Metrics) else None
         if search.metric and not metric and "metric" not in search.wrong:
             metric = await self._metric(search, request)
@@ -70,10 +77,25 @@ class Look:
             **_parts(search, found),
             **_picked(metrics, request),
             "metric": metric,
+            "typed": typed,
             "tags": sorted({*search.by, *(metric.tags if metric else ())})[: series_search.MOST],
             "query": series_view.query(search) if asked else "",
             "curl": series_view.curl(search, _origin(request)) if asked else "",
         }
+
+    async def of_service(self, request: Request) -> str | None:
+        """Return the address of what says most about the service that a request names; None where it names none, or nobody knows."""
+        asked, service = _search(request), request.query_params.get("service", "")[: series_search.LONGEST]
+        if asked.metric or asked.wrong or not service:
+            return None
+        first = FirstMetric(self._gateway, request, _now())
+        address = await first.of_service(asked, service, request.query_params.get("about", ""))
+        return None if isinstance(address, Trouble) else address
+
+    async def _first(self, typed: Search, metrics: Metrics | Trouble, request: Request) -> Search:
+        if isinstance(metrics, Trouble):
+            return typed
+        return await FirstMetric(self._gateway, request, _now()).of_all(typed, metrics.found) or typed
 
     async def shown(self, search: Search, request: Request) -> tuple[Search, Shown | Trouble | None]:
         """Return the search, with what the service finds wrong in it, and what it finds; nothing for one that cannot be asked."""
@@ -114,8 +136,12 @@ class Look:
 
 
 def _search(request: Request) -> Search:
-    now = -(-timestamps.now() // timestamps.SECOND) * timestamps.SECOND  # what was written in this second is in it
-    return series_search.read(request.query_params.multi_items(), now)
+    return series_search.read(request.query_params.multi_items(), _now())
+
+
+def _now() -> int:
+    """Return the end of this second: what was written in it is before."""
+    return -(-timestamps.now() // timestamps.SECOND) * timestamps.SECOND
 
 
 def _parts(search: Search, found: Shown | Trouble | None) -> dict[str, Any]:

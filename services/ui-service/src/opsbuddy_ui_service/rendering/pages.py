@@ -11,8 +11,8 @@ from opsbuddy_ui_service.live.monitor import News
 from opsbuddy_ui_service.rendering.assets import Assets
 from opsbuddy_ui_service.rendering.rail import RAIL
 from opsbuddy_ui_service.rendering.times import ago, clock, iso
-from opsbuddy_ui_service.searches import series as series_search
 from opsbuddy_ui_service.settings import UiSettings
+from opsbuddy_ui_service.views import first_metric
 from opsbuddy_ui_service.views.logs import moment_of
 from opsbuddy_ui_service.views.state import View
 
@@ -37,7 +37,7 @@ class Rendering:
         self._environment.globals.update(
             asset=assets.url,
             logs_of=moment_of,
-            metrics_of=series_search.moment_of,
+            metrics_of=first_metric.way,
             namespace_name=settings.pod_namespace or "",
             rail=RAIL,
             resources=f"kubectl{f' -n {settings.pod_namespace}' if settings.pod_namespace else ''} get opsbuddyservices -o wide",

@@ -173,10 +173,10 @@ def names_of(text: str) -> tuple[str, str]:
     return unquote(measurement), unquote(name)
 
 
-def moment_of(since: datetime) -> str:
-    """Return the address of the metrics at the time when a trouble began."""
+def moment_of(service: str, about: str, since: datetime) -> str:
+    """Return the address that leads to what was measured of a service, `about` errors or latency, when its trouble began."""
     start, end = around(since)
-    return Search(start=start, end=end).address()
+    return f"/timeseries?{urlencode({'service': service, 'about': about, 'start': start, 'end': end})}"
 
 
 def bucket(span: int) -> str:

@@ -11,5 +11,11 @@ form.addEventListener("formdata", ({ formData }) => {
   formData.delete("tag");
   for (const value of filled) formData.append("tag", value);
   if (metric.value !== before) formData.delete("by");
+  // nor does what nobody chose: how the one is drawn that is there to begin with
+  if (metric.value !== before && "beginning" in form.dataset) {
+    const { function: fn, every } = form.elements;
+    if (fn.selectedOptions[0].defaultSelected) formData.delete("function");
+    if (every.value === every.defaultValue) formData.delete("every");
+  }
 });
 local(form);
