@@ -111,6 +111,12 @@ async def test_what_a_client_has_already_is_not_sent_again(service: Service) -> 
         again = await service.http.get(path, headers={"if-none-match": header})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
     assert (await service.http.get(path, headers={"if-none-match": '"x"'})).status_code == 200
+    for lines in ([tag, '"x"'], ['"x"', tag], [f'"x,y",,{tag},']):
+        again = await service.http.get(path, headers=[("if-none-match", line) for line in lines])
+        assert again.status_code == 304, lines
+    for wrong in ('"x" "y"', '"x', ",", "x"):
+        refused = await service.http.get(path, headers={"if-none-match": wrong})
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "If-None-Match"), wrong
 
 
 async def test_a_deleted_entry_waits_in_the_trash_and_comes_back_with_its_history(service: Service) -> None:

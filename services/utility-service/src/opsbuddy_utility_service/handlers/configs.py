@@ -37,7 +37,8 @@ Limit = Annotated[int, Parameter(ge=1, le=1000, description="Configurations on a
 Position = Annotated[str | None, Parameter(max_length=4000, description="`next_cursor` of the page before")]
 Trash = Annotated[bool, Parameter(description="What is in the trash instead of what is in use")]
 Purge = Annotated[bool, Parameter(description="Remove it for good, from the trash too")]
-IfMatch = Annotated[str | None, Header(max_length=2000, description="Only if its ETag is one of these")]
+IfMatch = Annotated[list[str] | None, Header(description="Only if its ETag is one of these")]
+IfNoneMatch = Annotated[list[str] | None, Header(description="Only if its ETag is none of these")]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Version")]
 
 _FIELDS = {
@@ -141,9 +142,7 @@ def _add_exchange(routes: APIRouter, configs: ConfigService) -> None:
 def _add_single(routes: APIRouter, configs: ConfigService) -> None:
     @routes.head("/configs/{config_id:uuid}", include_in_schema=False)
     @routes.get("/configs/{config_id:uuid}", summary="One configuration", **SHOWN)
-    async def read_config(
-        config_id: UUID, response: Response, if_none_match: Annotated[str | None, Header(max_length=2000)] = None
-    ) -> Any:
+    async def read_config(config_id: UUID, response: Response, if_none_match: IfNoneMatch = None) -> Any:
         config = await configs.find(str(config_id))
         if conditions.known(if_none_match, config):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"etag": config.etag})
