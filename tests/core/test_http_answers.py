@@ -267,3 +267,29 @@ async def test_an_application_that_fails_before_its_answer_is_500():
     answer = await said(app, GET)
     assert answer.startswith(b"HTTP/1.1 500 ")
     assert b"not shown" not in answer
+
+
+@pytest.mark.parametrize(
+    ("target", "seen"),
+    [
+        (b"http://ops.test:8000/a%20b?c=d", ("/a b", b"/a%20b", b"c=d", b"ops.test:8000")),
+        (b"http://ops.test", ("/", b"/", b"", b"ops.test")),
+        (b"http://ops.test?c", ("/", b"/", b"c", b"ops.test")),
+        (b"HTTP://me:secret@[::1]:80/a", ("/a", b"/a", b"", b"[::1]:80")),
+        (b"/a?c", ("/a", b"/a", b"c", b"t")),
+    ],
+)
+async def test_a_target_may_be_absolute_and_then_says_itself_whom_it_is_for(
+    target: bytes, seen: tuple[str, bytes, bytes, bytes]
+):
+    scopes: list[Scope] = []
+
+    async def app(scope: Scope, _: Receive, send: Send) -> None:
+        scopes.append(scope)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    assert b" 204 " in await said(app, LAST.replace(b" / ", b" " + target + b" "))
+    scope = scopes[0]
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    assert (scope["path"], scope["raw_path"], scope["query_string"], *hosts) == seen

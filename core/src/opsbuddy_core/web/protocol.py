@@ -1,6 +1,7 @@
 """uvicorn's HTTP/1.1 protocol with limits on the head of a request, and with problem documents for what no application will ever see."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -26,6 +27,7 @@ from opsbuddy_core.web.head import Limits, fault
 LINGER_SECONDS = (
     2.0  # a client that is still sending needs time to see the answer: closed at once, a reset may overtake it
 )
+AUTHORITY = re.compile(rb"[^:/?#]+://(?:[^/?#@]*@)?([^/?#]*)")
 EXTENSIONS: dict[str, dict[str, str]] = {AT_ONCE: {}}
 
 
@@ -225,9 +227,15 @@ class HttpProtocol(HttpToolsProtocol):
     def _locate(self) -> None:
         """Write into the scope what is asked for."""
         url = httptools.parse_url(self.url)
-        path: str = url.path.decode("ascii")
+        raw = url.path
+        if url.schema:  # as to a proxy: what stands in the target counts, not the Host field (RFC 9112 section 3.2.2)
+            raw = raw or b"/"
+            authority = AUTHORITY.match(self.url)
+            self.headers[:] = [(name, value) for name, value in self.headers if name != b"host"]
+            self.headers.append((b"host", authority[1] if authority else b""))
+        path: str = raw.decode("ascii")
         self.scope["path"] = unquote(path) if "%" in path else path
-        self.scope["raw_path"] = url.path
+        self.scope["raw_path"] = raw
         self.scope["query_string"] = url.query or b""
 
     @override
