@@ -1,6 +1,14 @@
 import pytest
 
-from opsbuddy_gateway.service.headers import answer, end_to_end, forwarded, location, parse_networks
+from opsbuddy_gateway.service.headers import (
+    answer,
+    by_name,
+    client_address,
+    end_to_end,
+    forwarded,
+    location,
+    parse_networks,
+)
 
 
 def test_hop_by_hop_fields_and_those_that_connection_names_stay_here():
@@ -44,6 +52,15 @@ def test_only_a_trusted_proxy_may_say_who_the_client_is():
     stranger = dict(forwarded(dict(claims), "11.1.2.3", "http", "/p", parse_networks("10.0.0.0/8")))
     assert (stranger[b"x-forwarded-for"], stranger[b"x-forwarded-proto"]) == (b"11.1.2.3", b"http")
     assert stranger[b"x-forwarded-host"] == b"in"
+
+
+def test_proxies_may_add_a_line_each_to_the_chain():
+    lines = [(b"x-forwarded-for", b"6.6.6.6, 1.1.1.1"), (b"accept", b"*/*"), (b"x-forwarded-for", b"10.0.0.2")]
+    given, trusted = by_name(lines), parse_networks("10.0.0.0/8")
+    assert given == {b"x-forwarded-for": b"6.6.6.6, 1.1.1.1, 10.0.0.2", b"accept": b"*/*"}
+    assert client_address("10.0.0.1", given[b"x-forwarded-for"], trusted) == "1.1.1.1"
+    sent = dict(forwarded(given, "10.0.0.1", "http", "/p", trusted))
+    assert sent[b"x-forwarded-for"] == b"6.6.6.6, 1.1.1.1, 10.0.0.2, 10.0.0.1"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from opsbuddy_gateway.handlers.gate import REFUSAL
 from opsbuddy_gateway.models import Reason
 from opsbuddy_gateway.service.cors import OURS, Cors
 from opsbuddy_gateway.service.credentials import ApiKeys, Identity, InvalidCredentialError, NoKeysError, Tokens
-from opsbuddy_gateway.service.headers import IDENTITY, Header, Networks, client_address
+from opsbuddy_gateway.service.headers import IDENTITY, Header, Networks, by_name, client_address
 from opsbuddy_gateway.service.policies import Credential, Policies, Policy
 from opsbuddy_gateway.service.ratelimit import RateLimit, client_of
 from opsbuddy_gateway.service.routing import Route
@@ -57,7 +57,7 @@ class Access:
         policy = self._policies.of(route)
         if not policy.asks:
             return scope, send
-        given = dict(headers)
+        given = by_name(headers)
         answer: list[Header] = [] if policy.cors is None else policy.cors.answer(given)
         try:
             identity = self._admitted(scope, given, policy, answer)

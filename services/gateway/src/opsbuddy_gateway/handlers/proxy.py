@@ -50,7 +50,7 @@ class Proxy:
         self._watch = Watch()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
-        given = dict(scope["headers"])
+        given = fields.by_name(scope["headers"])
         here = self._accounts.begun(scope, route, given)
         token = trace.enter(here)
         client = Client(

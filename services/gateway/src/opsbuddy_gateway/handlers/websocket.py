@@ -45,7 +45,7 @@ class WebSockets:
         self.open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
-        given = dict(scope["headers"])
+        given = fields.by_name(scope["headers"])
         here = self._accounts.begun(scope, route, given)
         token = trace.enter(here)
         exchange = Exchange(scope, route, send, here, given)

@@ -1,6 +1,6 @@
 """Which header fields go through, in both directions (RFC 9110 section 7.6), and what the gateway adds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 Header = tuple[bytes, bytes]
@@ -43,6 +43,14 @@ STAY_THERE = HOP_BY_HOP | OWN_IN_ANSWERS
 NOTHING: Mapping[bytes, bytes] = {}
 LOCATIONS = frozenset({b"location", b"content-location"})
 NAMES_NOTHING = frozenset({b"keep-alive", b"close", b"Keep-Alive", b"upgrade", b"Upgrade"})
+
+
+def by_name(headers: Iterable[Header]) -> dict[bytes, bytes]:
+    """Return the fields by their names; of one with several lines the last, but of the chain of proxies all: some add a line each."""
+    found = dict(headers)
+    if b"x-forwarded-for" in found:
+        found[b"x-forwarded-for"] = b", ".join(value for name, value in headers if name == b"x-forwarded-for")
+    return found
 
 
 def end_to_end(headers: Sequence[Header], without: frozenset[bytes] = HOP_BY_HOP) -> list[Header]:
