@@ -1,6 +1,7 @@
 """System in a real browser."""
 
 import json
+import re
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -119,5 +120,7 @@ async def test_breakers_and_routes_are_told_in_words(browser: Browser, ui: Ui, g
     gateway.put(down("file-service", circuit_breaker=held))
     async with opened(browser, f"{ui.url}/system") as watched:
         page = watched.page
-        await expect(page.locator("#row-file-service")).to_contain_text("Open for 20 s: requests are held back")
+        await expect(page.locator("#row-file-service")).to_contain_text(
+            re.compile(r"Open since \d\d:\d\d \(20 s\): requests are held back, next probe in 40 s\.")
+        )
         await expect(page.locator("#routes li").first).to_contain_text("file-service:8001 at /")

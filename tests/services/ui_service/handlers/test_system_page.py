@@ -1,4 +1,5 @@
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -22,21 +23,22 @@ Summary = Callable[[str], Awaitable[str]]
         ),
         (
             "open",
-            {"failures": 5, "open_seconds": 19.6, "retry_after_seconds": 40.4},
-            "Open for 20 s: requests are held back; one may try in 40 s.",
+            {"failures": 5, "open_seconds": 120.0, "retry_after_seconds": 40.4},
+            "Open since 11:58 UTC (2 min): requests are held back, next probe in 40 s.",
         ),
         ("open", {}, "Open: requests are held back."),
         (
             "half_open",
-            {"failures": 5},
-            "Half open: the next request tries whether it is back, the others are held back.",
+            {"failures": 5, "open_seconds": 61.0},
+            "Half open; open since 11:58 UTC (1 min): the next request is the probe whether it is back, the others are held back.",
         ),
         (None, {}, ""),
     ],
 )
 def test_a_breaker_is_told_in_words(state: str | None, breaker: dict[str, Any], words: str) -> None:
     status = service("file-service", breaker=state, circuit_breaker=breaker)
-    assert circuit(ServiceStatus.model_validate(status)) == words
+    parts = circuit(ServiceStatus.model_validate(status), datetime(2026, 1, 31, 12, tzinfo=UTC))
+    assert "".join(part.text + (f"{part.at:%H:%M} UTC" if part.at else "") for part in parts) == words
 
 
 def test_a_route_is_told_with_all_that_holds_for_it() -> None:

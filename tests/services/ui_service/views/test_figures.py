@@ -1,6 +1,6 @@
 import pytest
 
-from opsbuddy_ui_service.views.figures import enumeration, in_words, milliseconds, percent
+from opsbuddy_ui_service.views.figures import duration, enumeration, in_words, milliseconds, percent
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,11 @@ def test_names_and_numbers_read_as_in_a_sentence() -> None:
     assert enumeration(["a"]) == "a"
     assert enumeration(["a", "b", "c"]) == "a, b and c"
     assert (in_words(6), in_words(13)) == ("six", "13")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-1, "0 s"), (40.9, "40 s"), (120, "2 min"), (3600 * 3.4, "3 h 24 min"), (86400 * 2 + 3600 * 4, "2 d 4 h")],
+)
+def test_lengths_of_time_are_told_in_whole_units(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

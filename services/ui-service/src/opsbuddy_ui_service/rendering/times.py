@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-MINUTE, HOUR, DAY = 60, 3600, 86400
+from opsbuddy_ui_service.views.figures import duration
 
 
 def iso(moment: datetime) -> str:
@@ -17,11 +17,4 @@ def clock(moment: datetime, now: datetime) -> str:
 
 def ago(moment: datetime, now: datetime) -> str:
     """Return how long ago a moment is: `12 s ago`, `9 min ago`, `3 h 20 min ago`, `2 d 4 h ago`."""
-    seconds = max(0, int((now - moment).total_seconds()))
-    if seconds < MINUTE:
-        return f"{seconds} s ago"
-    if seconds < HOUR:
-        return f"{seconds // MINUTE} min ago"
-    if seconds < DAY:
-        return f"{seconds // HOUR} h {seconds % HOUR // MINUTE} min ago"
-    return f"{seconds // DAY} d {seconds % DAY // HOUR} h ago"
+    return f"{duration((now - moment).total_seconds())} ago"

@@ -1,5 +1,6 @@
 """Figures as people read them."""
 
+MINUTE, HOUR, DAY = 60, 3600, 86400
 NONE = "\N{EN DASH}"
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
@@ -11,6 +12,18 @@ def milliseconds(value: float | None) -> str:
     if value < 1:
         return "< 1 ms"
     return f"{value:.0f} ms" if round(value) < 1000 else f"{value / 1000:.1f} s"  # noqa: PLR2004
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in whole units: `40 s`, `2 min`, `3 h 20 min`, `2 d 4 h`."""
+    whole = max(0, int(seconds))
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min"
+    if whole < DAY:
+        return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+    return f"{whole // DAY} d {whole % DAY // HOUR} h"
 
 
 def percent(share: float | None) -> str:

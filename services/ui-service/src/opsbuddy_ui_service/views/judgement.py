@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from opsbuddy_ui_service.models.status import MINUTES, Endpoint, ServiceStatus
-from opsbuddy_ui_service.views.figures import enumeration, milliseconds, percent
-from opsbuddy_ui_service.views.state import Judgement, State
+from opsbuddy_ui_service.models.status import MINUTES, CircuitBreaker, Endpoint, ServiceStatus
+from opsbuddy_ui_service.views.figures import duration, enumeration, milliseconds, percent
+from opsbuddy_ui_service.views.state import Judgement, Part, State
 
 TOO_MANY_ERRORS = 0.05
 TOO_SLOW_MS = 1000  # the gateway marks a minute as slow by the same measure
@@ -41,7 +41,9 @@ def _down(service: ServiceStatus) -> Judgement:
         headline, reason = "has no pod", service.reason or "there is no pod that could answer"
     reason = _sentence(reason)
     if service.breaker == "open":
-        reason += " The gateway holds requests back from it: its circuit breaker is open."
+        long = service.circuit_breaker.open_seconds
+        held = "" if long is None else f" for {duration(long)}"
+        reason += f" The gateway holds requests back from it: its circuit breaker is open{held}{_next_probe(service.circuit_breaker)}."
     return Judgement(State.DOWN, service.since, headline, reason)
 
 
@@ -66,23 +68,32 @@ def _up(service: ServiceStatus, now: datetime) -> Judgement:
     return Judgement(State.HEALTHY, service.since, "is healthy", "")
 
 
-def circuit(service: ServiceStatus) -> str:
+def circuit(service: ServiceStatus, now: datetime) -> tuple[Part, ...]:
     """Return in words whether the gateway lets requests through to a service; nothing where it has no breaker."""
     breaker = service.circuit_breaker
     match service.breaker:
         case "closed":
             after = f"; after {breaker.failures} failures in a row it holds them back" if breaker.failures else ""
-            return f"Closed: requests go through{after}."
+            return (Part(f"Closed: requests go through{after}."),)
         case "open":
-            held = "" if breaker.open_seconds is None else f" for {breaker.open_seconds:.0f} s"
-            again = (
-                "" if breaker.retry_after_seconds is None else f"; one may try in {breaker.retry_after_seconds:.0f} s"
-            )
-            return f"Open{held}: requests are held back{again}."
+            return (*_since("Open", breaker, now), Part(f": requests are held back{_next_probe(breaker)}."))
         case "half_open":
-            return "Half open: the next request tries whether it is back, the others are held back."
+            words = ": the next request is the probe whether it is back, the others are held back."
+            return (*_since("Half open; open", breaker, now), Part(words))
         case _:
-            return ""
+            return ()
+
+
+def _since(word: str, breaker: CircuitBreaker, now: datetime) -> tuple[Part, ...]:
+    """Return `Open since 03:04 (2 min)`."""
+    if breaker.open_seconds is None:
+        return (Part(word.partition(";")[0]),)
+    began = now - timedelta(seconds=breaker.open_seconds)
+    return Part(f"{word} since ", at=began), Part(f" ({duration(breaker.open_seconds)})")
+
+
+def _next_probe(breaker: CircuitBreaker) -> str:
+    return "" if breaker.retry_after_seconds is None else f", next probe in {duration(breaker.retry_after_seconds)}"
 
 
 def _trouble_began(service: ServiceStatus, now: datetime) -> datetime | None:

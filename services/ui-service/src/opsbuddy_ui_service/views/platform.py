@@ -120,7 +120,7 @@ def _row(service: ServiceStatus, now: datetime, around: Surroundings) -> Row:
         errors=percent(service.error_rate),
         requests=NONE if service.requests is None else f"{service.requests:,}",
         breaker=service.breaker,
-        circuit=circuit(service),
+        circuit=circuit(service, now),
     )
 
 
@@ -156,7 +156,7 @@ def _lost(row: Row, since: datetime, now: datetime, around: Surroundings, failur
         errors=NONE,
         requests=NONE,
         breaker=None,
-        circuit="",
+        circuit=(),
     )
 
 

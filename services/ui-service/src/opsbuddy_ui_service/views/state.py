@@ -39,6 +39,15 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a sentence: words, and a point in time after them where there is one."""
+
+    text: str
+    tone: Tone | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One service on a page; figures as people read them, an en dash where there is none.
 
@@ -60,7 +69,7 @@ class Row:
     errors: str
     requests: str
     breaker: str | None
-    circuit: str
+    circuit: tuple[Part, ...]
     changed: Change | None = None
 
     @property
@@ -71,15 +80,6 @@ class Row:
 
 
 BAR_WORDS: dict[Bar, str] = {"ok": "healthy", "slow": "slow", "down": "down", "none": "without data"}
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of a sentence: words, and a point in time after them where there is one."""
-
-    text: str
-    tone: Tone | None = None
-    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
