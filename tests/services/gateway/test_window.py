@@ -1,5 +1,6 @@
 import pytest
 
+from opsbuddy_gateway.service.services import STARTING_SECONDS, Condition
 from opsbuddy_gateway.service.window import History, Window
 from tests.services.gateway.test_breaker import Clock
 
@@ -32,3 +33,27 @@ def test_the_worst_of_a_minute_stays_and_45_minutes_are_kept():
     clock.now += 60 * 45
     history.mark("ok")
     assert history.marks() == ["none"] * 44 + ["ok"]
+
+
+def test_a_service_that_is_only_starting_is_no_outage_in_the_bars():
+    clock = Clock()
+    condition = Condition(History(clock))
+    for _ in range(3):
+        condition.found("connection refused")
+        assert (condition.state, condition.history.marks()[-1]) == ("unhealthy", "down")
+        clock.now += STARTING_SECONDS / 4
+    condition.found(None)
+    assert (condition.state, set(condition.history.marks())) == ("healthy", {"none", "ok"})
+    condition.found("connection refused")
+    clock.now += 1
+    condition.found(None)
+    assert condition.history.marks()[-1] == "down", "after its start it was away"
+
+
+def test_a_service_that_comes_late_was_an_outage():
+    clock = Clock()
+    condition = Condition(History(clock))
+    condition.found("connection refused")
+    clock.now += STARTING_SECONDS + 1
+    condition.found(None)
+    assert "down" in condition.history.marks()

@@ -19,6 +19,7 @@ from opsbuddy_gateway.storage.endpoints import EndpointSource
 
 log = get_logger("services")
 SLOW_SECONDS = 1.0
+STARTING_SECONDS = 120.0  # in which a service that answers for the first time was no outage before
 BREAKER_JITTER = 0.05
 Asked = Callable[[str], Sequence[str]]
 Verdict = Literal["healthy", "unhealthy", "unknown"]
@@ -32,11 +33,16 @@ class Condition:
     state: Verdict = "unknown"
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     reason: str | None = None
+    answered: bool = False
 
     def found(self, reason: str | None, seconds: float = 0.0) -> bool:
         """Take the outcome of a round of checks: what is wrong, or None. Returns whether the state changed."""
         before, self.state = self.state, "unhealthy" if reason else "healthy"
         self.reason = reason
+        if not reason and not self.answered:
+            self.answered = True
+            if self.history.seconds <= STARTING_SECONDS:
+                self.history.forget()  # it was only starting, as everything here
         self.history.mark("down" if reason else "slow" if seconds > SLOW_SECONDS else "ok")
         if self.state != before:
             self.since = datetime.now(UTC)

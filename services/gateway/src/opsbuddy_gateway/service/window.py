@@ -58,7 +58,7 @@ class History:
     """One mark a minute for the last 45 minutes; the worst of a minute stays."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+        self._clock, self._begun = clock, clock()
         self._marks: dict[int, Mark] = {}
 
     def mark(self, mark: Mark) -> None:
@@ -67,6 +67,15 @@ class History:
             self._marks[minute] = mark
         for old in [known for known in self._marks if known <= minute - MINUTES]:
             del self._marks[old]
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been kept."""
+        return self._clock() - self._begun
+
+    def forget(self) -> None:
+        """Take all marks back."""
+        self._marks.clear()
 
     def marks(self) -> list[Mark]:
         """Return the marks, oldest first; the last one is the running minute."""
