@@ -90,7 +90,7 @@ async def running(
     made = GatewaySettings(_env_file=None, **(defaults | settings))
     app, health = build(made)
     listener = listen("127.0.0.1", 0)
-    server = Server(config(app, made), health, 0)
+    server = Server(config(app, health, made), health, 0)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     gateway = Gateway(listener.getsockname()[1], health, file)

@@ -63,7 +63,7 @@ async def test_tls_is_spoken_with_what_the_files_hold_and_a_renewed_certificate_
     app, health = build(settings)
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    made = config(app, settings)
+    made = config(app, health, settings)
     assert made.certificate
     made.certificate._look_seconds = 0.02
     server = Server(made, health, 0)
