@@ -1,0 +1,53 @@
+"""Without the service, and without a file."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.support.fake_gateway import FakeGateway
+from tests.support.wait import eventually
+from tests.ui.conftest import Ui, opened
+from tests.ui.files.acts import JSON, found, fresh
+from tests.ui.test_every_page import ready
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+
+
+async def test_a_dead_file_service_takes_down_its_list_alone_and_heals(
+    browser: Browser, ui: Ui, gateway: FakeGateway
+) -> None:
+    problem = {"status": 503, "detail": "file-service has no healthy endpoint."}
+    gateway.answers["GET", "/api/files"] = (503, JSON, json.dumps(problem).encode())
+    async with opened(browser, f"{ui.url}/files?name=abc") as watched:
+        page = watched.page
+        await ready(page)
+        await expect(page.locator("#files")).to_contain_text("file-service does not answer here.")
+        await expect(page.locator("#files")).to_contain_text("file-service has no healthy endpoint.")
+        await page.get_by_label("Name, or a part of it").fill("typed")
+        gateway.answers["GET", "/api/files"] = (200, JSON, b'{"files": [], "next_cursor": null}')
+        await expect(page.get_by_text("is all of what is asked for")).to_be_visible()
+        await expect(page.get_by_label("Name, or a part of it")).to_have_value("typed")
+        await page.goto(f"{ui.url}/files")
+        await expect(page.locator("#files")).to_contain_text("There are no files yet.")
+        await expect(page.locator("#files code")).to_have_text(
+            f'curl -X POST {ui.url}/api/files/upload -F "file=@example.txt" -F "tags={{\\"category\\":\\"logs\\"}}"'
+        )
+        del gateway.answers["GET", "/api/files"]
+
+
+async def test_the_command_of_the_empty_list_stores_a_file(platform: dict[str, str], tmp_path: Path) -> None:
+    name = f"{fresh()}.txt"
+    (tmp_path / name).write_text("from a shell")
+    address = f"{platform['ui-service']}/api/files/upload"
+    sent = await asyncio.create_subprocess_exec(
+        "curl", "-sS", "-X", "POST", address, "-F", f"file=@{name}", "-F", 'tags={"category":"logs"}', cwd=tmp_path
+    )
+    assert await sent.wait() == 0
+
+    async def stored() -> bool:
+        return [file["tags"] for file in await found(platform, name)] == [{"category": "logs"}]
+
+    await eventually(stored, what="the file of the command is stored")
