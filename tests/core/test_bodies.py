@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import httpx2
 import pytest
 from fastapi import APIRouter, FastAPI
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 from starlette.types import Message
 
 from opsbuddy_core.health import Health
@@ -29,6 +29,7 @@ def even(number: int) -> int:
 
 class Pair(BaseModel):
     number: Annotated[int, AfterValidator(even)]
+    name: Annotated[str, Field(pattern=r"^[^\n]*$")] = ""
 
 
 @pytest.fixture
@@ -113,6 +114,14 @@ async def test_who_asks_before_sending_too_much_is_answered_before(app: FastAPI)
         (b"\xff", 400, "body", None),
         (b"[" * 900, 400, "body", None),
         (b'{"number": 1}', 422, "number", "is no even number"),
+        (
+            b'{"number": 2, "name": "a\\n"}',
+            422,
+            "name",
+            "has characters that are not taken here, or another form than the description says",
+        ),
+        (b'{"number": 2, "name": "\\ud800"}', 422, "name", "is no text that UTF-8 can write"),
+        (b"[]", 422, "body", "expected a JSON object"),
     ],
 )
 async def test_what_is_wrong_with_a_body_is_said_in_words_of_this_platform(

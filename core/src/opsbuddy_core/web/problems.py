@@ -21,6 +21,12 @@ UNREADABLE = "There was an error parsing the body"  # the framework's words for 
 MEDIA_TYPE = "application/problem+json"
 REASON = "opsbuddy.reason"
 """Where the scope of a request carries the word for its failure."""
+WORDS = {  # what pydantic says of these shows an expression, or how it reads them
+    "string_pattern_mismatch": "has characters that are not taken here, or another form than the description says",
+    "string_unicode": "is no text that UTF-8 can write",
+    "model_attributes_type": "expected a JSON object",
+    "model_type": "expected a JSON object",
+}
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
@@ -165,5 +171,6 @@ def field_errors(errors: Sequence[Any]) -> list[FieldError]:
         location = [str(part) for part in error["loc"]]
         if len(location) > 1 and location[0] in {"body", "query", "path", "header", "cookie"}:
             location = location[1:]
-        entries.append(FieldError(".".join(location), error["msg"].removeprefix("Value error, "), error["type"]))
+        reason = WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
+        entries.append(FieldError(".".join(location), reason, error["type"]))
     return entries
