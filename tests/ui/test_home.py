@@ -1,5 +1,6 @@
 """Home in a real browser."""
 
+import json
 import re
 
 import pytest
@@ -73,6 +74,37 @@ async def test_a_service_going_down_shows_on_the_open_page_with_since_when(
         gateway.put(service("file-service"))
         await healthy(page)
         await expect(entry).to_have_count(0)
+        assert watched.complaints == []
+
+
+async def test_what_needs_attention_leads_to_a_chart_of_what_was_measured_of_it_when_it_began(
+    browser: Browser, ui: Ui, gateway: FakeGateway
+) -> None:
+    names = {"series": [{"measurement": "http", "tags": {"service": "file-service"}, "fields": ["errors", "requests"]}]}
+    times = [f"2026-01-01T02:{minute:02}:00.000Z" for minute in range(10)]
+    points = {"tags": {"service": "file-service"}, "timestamps": times, "values": [100 * at for at in range(10)]}
+    for what, body in (
+        (("GET", "/api/timeseries/series"), names | {"truncated": False}),
+        (("GET", "/api/timeseries/measurements"), {"measurements": ["http"]}),
+        (("POST", "/api/timeseries/query"), {"series": [points], "truncated": False}),
+    ):
+        gateway.answers[what] = (200, {"content-type": "application/json"}, json.dumps(body).encode())
+    gateway.put(down("file-service", since="2026-01-01T02:04:00Z"))
+    async with opened(browser, ui.url) as watched:
+        page = watched.page
+        await page.get_by_role("link", name="Metrics of file-service at that time").click()
+        await page.wait_for_url("**/timeseries?metric=http%2Frequests&**")
+        for part in (
+            "start=2026-01-01T01%3A49",
+            "end=2026-01-01T02%3A34",
+            "function=rate",
+            "tag=service%3Dfile-service",
+        ):
+            assert part in page.url
+        await expect(page.locator("#series-title")).to_have_text("http · requests")
+        await expect(page.locator("ob-chart canvas")).to_be_visible()
+        await page.go_back()
+        await expect(page.locator("h1")).to_contain_text("file-service is down")
         assert watched.complaints == []
 
 
@@ -182,6 +214,8 @@ async def test_the_page_can_be_used_by_keyboard_alone(browser: Browser, ui: Ui, 
         await page.keyboard.press("Enter")
         await page.keyboard.press("Tab")
         await expect(page.get_by_role("button", name="Check all now")).to_be_focused()
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("link", name="Refresh")).to_be_focused()
         await page.keyboard.press("Tab")
         await page.keyboard.press("Enter")
         await expect(page.locator("#card-gateway")).to_be_visible()

@@ -2,7 +2,12 @@
 import { forget } from "./calls.js";
 
 const KEY = "account", tabs = new BroadcastChannel(KEY);
-const who = document.querySelector(".account form") ? "in" : "out", before = sessionStorage.getItem(KEY);
+const who = document.querySelector(".account form") ? "in" : "out";
+let before = null;
+try {
+  before = sessionStorage.getItem(KEY);
+  sessionStorage.setItem(KEY, who);
+} catch { /* a browser that keeps nothing has nothing to forget */ }
 
 function back({ target }) {
   const link = target.closest?.('a[href^="/login"]');
@@ -14,7 +19,6 @@ tabs.addEventListener("message", ({ data }) => {
   if (data === "in") for (const panel of document.querySelectorAll(".locked")) htmx.trigger(panel, "came");
   else { forget(); location.reload(); }
 });
-sessionStorage.setItem(KEY, who);
 if (before && before !== who) {
   if (who === "out") forget();
   tabs.postMessage(who);

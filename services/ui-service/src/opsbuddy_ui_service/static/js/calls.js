@@ -22,10 +22,10 @@ export function record(entry) {
   const sent = entry.sent?.slice(0, MOST);
   const fresh = { ...entry, sent, id: before.id, times: before.times + 1, at: new Date().toISOString(), body: body.slice(0, MOST), cut: body.length > MOST, length: body.length };
   if (place < 0) kept.unshift(fresh); else kept[place] = fresh;
-  try { sessionStorage.setItem(KEY, JSON.stringify(kept.slice(0, KEPT))); } catch { sessionStorage.removeItem(KEY); }
+  try { sessionStorage.setItem(KEY, JSON.stringify(kept.slice(0, KEPT))); } catch { forget(); }
   document.dispatchEvent(new CustomEvent("called", { detail: fresh }));
 }
-export const forget = () => sessionStorage.removeItem(KEY);
+export const forget = () => { try { sessionStorage.removeItem(KEY); } catch { /* nothing is kept */ } };
 
 // Fetch a piece of a page: whether it came, and its text. What is noted is what was asked, not who asked.
 export async function piece(url) {

@@ -34,7 +34,7 @@ async function write() {
     notice(`Written: ${log.level} of ${log.service}.`);
     const way = Object.assign(document.createElement("a"), { textContent: "See it among its neighbours", href: `/analytics?${new URLSearchParams(around({ ...log, event_id: event }))}` });
     general.replaceChildren(way);
-    form.elements.message.value = form.elements.data.value = "";
+    for (const name of ["message", "data"]) if (form.elements[name].value === (log[name] ?? "")) form.elements[name].value = ""; // what was typed meanwhile stays
     for (const panel of document.querySelectorAll("[data-renew]")) htmx.trigger(panel, "renew");
   } catch (error) { refused(error); }
 }

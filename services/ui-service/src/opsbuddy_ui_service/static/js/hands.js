@@ -49,8 +49,20 @@ function checkAll(button) {
     }
   });
 }
+// Over plain http, but for localhost, there is no clipboard for scripts; a marked text can be copied everywhere.
+function copyMarked(text) {
+  const place = Object.assign(document.createElement("textarea"), { value: text, readOnly: true, className: "unseen" }), before = document.activeElement;
+  (before?.closest("dialog") ?? document.body).append(place);
+  place.select();
+  const done = document.execCommand("copy");
+  place.remove();
+  before?.focus({ preventScroll: true });
+  return done;
+}
 async function copy(button) {
-  await navigator.clipboard.writeText(button.dataset.copy);
+  try { await navigator.clipboard.writeText(button.dataset.copy); } catch {
+    if (!copyMarked(button.dataset.copy)) { notice(`This browser lets no page copy. The text: ${button.dataset.copy}`); return; }
+  }
   const before = button.textContent;
   if (before === "Copied") return;
   say(button, "Copied");

@@ -5,13 +5,13 @@ const palette = document.getElementById("palette");
 const input = palette.querySelector("input");
 const list = palette.querySelector("ul");
 const help = document.getElementById("keys");
-let chosen = 0;
+let chosen = 0, found = []; // what is shown: the page may change below it meanwhile
 
 // What can be done: the links of the rail, the buttons of this page that have words, signing in or out, and the theme.
 function acts() {
   const pages = [...document.querySelectorAll("nav a")].map((link) => ({ words: `Go to ${link.textContent.trim()}`, hint: `g ${link.dataset.key}`, run: () => location.assign(link.href) }));
   const buttons = [...document.querySelectorAll("main button:not([disabled])")]
-    .map((button) => ({ words: (button.getAttribute("aria-label") ?? button.textContent).trim(), hint: "", run: () => { button.focus(); button.click(); } }))
+    .map((button) => ({ words: (button.getAttribute("aria-label") ?? button.textContent).trim(), hint: "", run: () => { if (button.isConnected) { button.focus(); button.click(); } } }))
     .filter(({ words }) => words);
   const account = [...document.querySelectorAll(".rail .account a, .rail .account button")].map((way) => ({ words: way.textContent.trim(), hint: "", run: () => way.click() }));
   return [...pages, ...buttons, ...account, { words: "Change the theme", hint: "t", run: turn }, { words: "Show the keys", hint: "?", run: () => help.showModal() }];
@@ -21,8 +21,8 @@ function matching() {
   const seen = new Set();
   return acts().filter(({ words }) => parts.every((part) => words.toLowerCase().includes(part)) && !seen.has(words) && seen.add(words)).slice(0, 50);
 }
-function show() {
-  const found = matching();
+function show(those = matching()) {
+  found = those;
   chosen = Math.max(0, Math.min(chosen, found.length - 1));
   list.replaceChildren(...found.map(({ words, hint }, index) => {
     const item = document.createElement("li");
@@ -37,7 +37,7 @@ function show() {
   list.children[chosen]?.scrollIntoView({ block: "nearest" });
 }
 function run(index) {
-  const act = matching()[index];
+  const act = found[index];
   palette.close();
   act?.run();
 }
@@ -50,17 +50,22 @@ export function openPalette() {
 input.addEventListener("input", () => { chosen = 0; show(); });
 palette.addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (step) { chosen += step; show(); event.preventDefault(); }
+  if (step) { chosen += step; show(found); event.preventDefault(); }
   if (event.key === "Enter") { run(chosen); event.preventDefault(); }
 });
 list.addEventListener("click", (event) => { const item = event.target.closest("li"); if (item) run([...list.children].indexOf(item)); });
 for (const dialog of [palette, help]) dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 
+// Who speaks to the machine, or hits keys unmeant, can switch single keys off; Ctrl K stays.
+const single = document.getElementById("single");
+try { single.checked = localStorage.getItem("keys") !== "off"; } catch { /* this browser keeps nothing */ }
+single.addEventListener("change", () => { try { localStorage.setItem("keys", single.checked ? "on" : "off"); } catch { /* until the next page, then */ } });
+
 let before = ""; // a key that waits for a second one
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); openPalette(); return; }
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+  if (!single.checked || event.target.closest("input, textarea, select, [contenteditable]")) return;
   const first = before;
   before = "";
   if (first === "g") {

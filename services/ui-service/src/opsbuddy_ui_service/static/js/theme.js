@@ -7,10 +7,12 @@ function wear(theme) {
   if (theme === "system") delete root.dataset.theme; else root.dataset.theme = theme;
   for (const button of document.querySelectorAll("[data-theme-switch]")) button.textContent = `Theme: ${words[theme]}`;
 }
-const kept = () => ORDER.includes(localStorage.getItem(KEY)) ? localStorage.getItem(KEY) : "system";
+let worn; // for a browser that keeps nothing
+const read = () => { try { return localStorage.getItem(KEY); } catch { return worn; } };
+const kept = () => ORDER.includes(read()) ? read() : "system";
 export function turn() {
   const next = ORDER[(ORDER.indexOf(kept()) + 1) % ORDER.length];
-  localStorage.setItem(KEY, next);
+  try { localStorage.setItem(KEY, next); } catch { worn = next; }
   wear(next);
 }
 wear(kept());

@@ -3,12 +3,13 @@ import { now, two } from "./clock.js";
 
 const CLOCK = /^(\d\d):(\d\d)(?::(\d\d(?:\.\d+)?))?$/, LOCAL = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)(?::(\d\d(?:\.\d+)?))?$/, UTC = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*Z$/i;
 
-// Return RFC 3339 for a local time, the last one there was where the day is not said; other text as it is.
+// Return RFC 3339 for a local time, the last one there was where the day is not said; other text as it is, also a time that no clock or calendar has.
 export function instant(text) {
   const clock = CLOCK.exec(text), local = LOCAL.exec(text);
   if (!clock && !local) return text;
   const today = new Date(now());
   const [year, month, day, hour, minute, second = "0"] = local ? local.slice(1) : [today.getFullYear(), today.getMonth() + 1, today.getDate(), ...clock.slice(1)];
+  if (!(month >= 1 && month <= 12 && day >= 1 && day <= new Date(year, month, 0).getDate() && hour < 24 && minute < 60 && second < 60)) return text;
   const at = new Date(year, month - 1, day, hour, minute, 0, Number(second) * 1000);
   if (clock && at > today) at.setDate(at.getDate() - 1);
   return Number.isNaN(at.getTime()) ? text : at.toISOString();

@@ -1,5 +1,6 @@
 // Sends files: several at once, each with its progress, to be cancelled or tried again on its own. XMLHttpRequest, since fetch does not tell how much has gone.
 import { UNKNOWN, record } from "./calls.js";
+import { notice } from "./hands.js";
 import { check } from "./json.js";
 import { renew } from "./morph.js";
 
@@ -148,6 +149,9 @@ document.addEventListener("drop", (event) => {
   if (!files(event)) return;
   event.preventDefault();
   byId("drop").classList.remove("over");
-  choose([...event.dataTransfer.items].filter((item) => !item.webkitGetAsEntry?.()?.isDirectory).map((item) => item.getAsFile()).filter(Boolean));
+  const dropped = [...event.dataTransfer.items].filter(({ kind }) => kind === "file"), folders = dropped.filter((item) => item.webkitGetAsEntry?.()?.isDirectory);
+  const named = folders.map((item) => `\u2068${item.webkitGetAsEntry().name}\u2069`).join(", ");
+  choose(dropped.filter((item) => !folders.includes(item)).map((item) => item.getAsFile()).filter(Boolean));
+  if (named) notice(`${named} ${folders.length > 1 ? "are folders" : "is a folder"}, which cannot be sent; open it and drop the files in it.`);
 });
 window.addEventListener("beforeunload", (event) => { if (are("sending", "waiting").length) event.preventDefault(); });
