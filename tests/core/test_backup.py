@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from opsbuddy_core.backup import tool
 from opsbuddy_core.backup.archive import BackupError, Writer, newer, unpack
 from opsbuddy_core.backup.sqlite_file import SqliteFile
 from opsbuddy_core.backup.tool import _draft
@@ -195,10 +196,11 @@ async def test_a_store_is_saved_as_of_one_moment_while_it_is_written(tmp_path: P
     while not ended.is_set():
         await store.write(lambda c: c.execute("UPDATE pair SET a = a + 1, b = b + 1"))
     saving.join()
-    assert "runs" in (SqliteFile(store.path, len(SCHEMA)).hindrance(force=True) or "")
+    unpack(io.BytesIO(out.getvalue()), tmp_path / "saved")
+    with pytest.raises(BackupError, match="runs"):
+        SqliteFile(store.path, len(SCHEMA)).load(tmp_path / "saved")
     await store.stop()
 
-    unpack(io.BytesIO(out.getvalue()), tmp_path / "saved")
     restored = SqliteFile(tmp_path / "fresh" / "pairs.sqlite3", len(SCHEMA))
     (tmp_path / "fresh").mkdir()
     assert restored.hindrance(force=False) is None
@@ -255,11 +257,67 @@ def test_a_tool_refuses_what_it_should_not_restore_and_leaves_nothing(
 
 
 @pytest.mark.process
-def test_a_damaged_store_can_be_replaced_by_force(tmp_path: Path) -> None:
-    (tmp_path / "logs.sqlite3").write_bytes(b"no database any more" * 1000)
-    program = [sys.executable, "-m", "opsbuddy_analytics_service.main", "restore", "--force", "--check"]
-    done = subprocess.run(program, env={"DATA_DIR": str(tmp_path)}, capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (0, b"")
+def test_a_store_that_another_process_has_open_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "x.sqlite3"
+    program = f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('PRAGMA journal_mode = WAL'); c.execute('CREATE TABLE t (a)')"
+    command = [sys.executable, "-c", program + "; print('open', flush=True); input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        assert other.stdout.readline() == b"open\n"
+        there = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+        assert SqliteFile(path, 1).hindrance(force=True) == "The service runs: stop it first."
+        assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == there
+        other.communicate(b"\n")
+    assert SqliteFile(path, 1).hindrance(force=True) is None
+
+
+def test_a_damaged_store_is_set_aside_by_force(tmp_path: Path) -> None:
+    (tmp_path / "x.sqlite3").write_bytes(b"no database any more" * 1000)
+    (tmp_path / "x.sqlite3-wal").write_bytes(b"nor its log")
+    (tmp_path / "saved").mkdir()
+    with closing(sqlite3.connect(tmp_path / "saved" / "x.sqlite3")) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    store = SqliteFile(tmp_path / "x.sqlite3", 1)
+    assert store.hindrance(force=True) is None
+    store.load(tmp_path / "saved")
+    with closing(sqlite3.connect(tmp_path / "x.sqlite3")) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    aside = sorted(path for path in tmp_path.iterdir() if "damaged" in path.name)
+    assert aside[0].read_bytes().startswith(b"no database")
+    assert not (tmp_path / "x.sqlite3-wal").exists()
+
+
+class Settings:
+    data_dir = Path()
+
+    @classmethod
+    def load(cls) -> "Settings":
+        return cls()
+
+
+def test_a_check_changes_nothing_and_waits_for_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tool, "_only_ours", io.BytesIO)
+    monkeypatch.setattr(Settings, "data_dir", tmp_path / "data")
+
+    def check(*options: str) -> int:
+        store = SqliteFile(tmp_path / "data" / "x.sqlite3", 1)
+        return tool.run(["restore", "--check", *options], "opsbuddy-core", Settings, lambda _: [store])
+
+    assert check() == 0
+    assert not (tmp_path / "data").exists()
+    with _draft(tmp_path / "data") as draft:
+        (tmp_path / "data" / "x.sqlite3").write_bytes(b"something")
+        before = sorted((path, path.lstat()) for path in (tmp_path / "data").rglob("*"))
+        (draft / "piece").touch()
+        assert (check(), check("--force")) == (1, 0)
+        (draft / "piece").unlink()
+        after = sorted((path, path.lstat()) for path in (tmp_path / "data").rglob("*"))
+    assert [(path, said.st_size, said.st_ino) for path, said in after] == [
+        (path, said.st_size, said.st_ino) for path, said in before
+    ]
+    assert capsys.readouterr().err == "core: There is data already (x.sqlite3); --force replaces it.\n"
 
 
 def test_where_the_folder_of_the_data_cannot_be_written_pieces_go_elsewhere(

@@ -84,6 +84,11 @@ class Database:
         """`sqlite` or `postgresql`."""
         return self._engine.dialect.name
 
+    @property
+    def file(self) -> Path | None:
+        """The file of SQLite, or None where the database is a server's."""
+        return Path(self._url.database) if not self.shared and self._url.database else None
+
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Bring the schema up to date; goes on without it when the database does not answer yet, and keeps trying."""
@@ -211,8 +216,8 @@ class Database:
             await connection.run_sync(self._run_scripts)
 
     async def _make_folder(self) -> None:
-        if not self.shared and self._url.database:
-            await asyncio.to_thread(Path(self._url.database).parent.mkdir, parents=True, exist_ok=True)
+        if self.file:
+            await asyncio.to_thread(self.file.parent.mkdir, parents=True, exist_ok=True)
 
     def _run_scripts(self, connection: Connection, revision: str = "head") -> None:
         if self.shared:  # replicas start together; one of them does the work

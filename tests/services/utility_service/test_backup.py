@@ -86,9 +86,9 @@ async def test_settings_that_lack_a_key_of_the_archive_are_told_so_before_anythi
         assert (await http.get("/configs")).json()["configs"] == []
 
 
-def test_a_database_that_cannot_be_used_is_said_without_its_words(tmp_path: Path) -> None:
+def test_a_damaged_database_is_said_without_its_words(tmp_path: Path) -> None:
     settings = UtilitySettings(data_dir=tmp_path)
     settings.sqlite_path("utility").write_bytes(b"a secret, and no database" * 1000)
     (_, tables) = parts(settings)
-    with pytest.raises(BackupError, match=r"^The database cannot be used as it is \(DatabaseError\)\.$"):
+    with pytest.raises(BackupError, match=r"^The database is damaged; --force sets it aside\.$"):
         tables.hindrance(force=False)

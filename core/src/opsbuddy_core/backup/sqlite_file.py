@@ -1,13 +1,20 @@
 """The file of a SqliteStore, copied as of one moment while the service goes on writing to it."""
 
+import fcntl
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from typing_extensions import override
 
 from opsbuddy_core.backup.archive import BackupError, Writer
 from opsbuddy_core.backup.tool import Part
+
+SHARED_FIRST, SHARED_SIZE = 0x40000002, 510  # https://www.sqlite.org/src/file/src/os.h
+BESIDE = ("-wal", "-shm", "")  # what SQLite keeps beside a file, and the file
+RUNS = "The service runs: stop it first."
 
 
 class SqliteFile(Part):
@@ -32,7 +39,7 @@ class SqliteFile(Part):
             return None
         if not force:
             return f"There is data already ({self._path.name}); --force replaces it."
-        return None if _alone(self._path) else "The service runs: stop it first."
+        return RUNS if in_use(self._path) else None
 
     @override
     def load(self, folder: Path) -> None:
@@ -47,23 +54,60 @@ class SqliteFile(Part):
                     "The archive has a newer schema than this program knows: restore it with a newer version."
                 )
             copy.execute("PRAGMA journal_mode = DELETE")  # everything in the one file
-        for suffix in ("-wal", "-shm"):  # what belongs to the file that goes
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        if self._path.exists():
+            _fold(self._path)
         restored.replace(self._path)
+
+
+def in_use(path: Path) -> bool:
+    """Tell whether another process has the file open: in WAL mode SQLite holds a shared lock on these bytes for as long. Changes nothing."""
+    with path.open("r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, SHARED_SIZE, SHARED_FIRST)
+        except (BlockingIOError, PermissionError):
+            return True
+    return False
+
+
+def set_aside(path: Path) -> Path:
+    """Give a damaged file, and what belongs to it, a name that nobody opens; returns that name.
+
+    The file itself comes last: should this be cut short, the next attempt finds it still damaged, never a new one with the log of the old.
+    """
+    aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
+    _rename(path, aside)
+    return aside
+
+
+@contextmanager
+def without(path: Path) -> Iterator[None]:
+    """Set a damaged file aside for good, unless what is done meanwhile fails: then it is there again."""
+    aside = set_aside(path)
+    try:
+        yield
+    except BaseException:
+        for suffix in BESIDE:
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        _rename(aside, path)
+        raise
+
+
+def _rename(path: Path, to: Path) -> None:
+    for suffix in BESIDE:
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(to.with_name(to.name + suffix))
 
 
 def _open(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=5, isolation_level=None)
 
 
-def _alone(path: Path) -> bool:
-    """Tell whether nobody else has the file open: only then SQLite leaves its WAL mode."""
+def _fold(path: Path) -> None:
+    """Leave nothing beside a file that is replaced: what is in its log goes into it, or it is damaged and goes aside. Raises BackupError when it is in use."""
     try:
-        with closing(sqlite3.connect(path, timeout=0.2, isolation_level=None)) as connection:
+        with closing(_open(path)) as connection:
             connection.execute("PRAGMA journal_mode = DELETE")
-            connection.execute("PRAGMA journal_mode = WAL")
-    except sqlite3.OperationalError:
-        return False
-    except sqlite3.DatabaseError:  # it is damaged, which is what people restore for
-        return True
-    return True
+    except sqlite3.OperationalError as error:
+        raise BackupError(RUNS) from error
+    except sqlite3.DatabaseError:
+        set_aside(path)

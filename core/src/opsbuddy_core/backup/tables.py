@@ -5,6 +5,7 @@ The first line names the revision of the schema; then for each table a line with
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -15,12 +16,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
 from opsbuddy_core.backup.archive import BackupError, Writer
+from opsbuddy_core.backup.sqlite_file import RUNS, in_use, without
 from opsbuddy_core.backup.tool import Part
 from opsbuddy_core.database import Database
 
 FILE = "tables.jsonl"
 ROWS = 500  # in one statement
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 T = TypeVar("T")
+
+
+class DamagedError(BackupError):
+    """The file of the database cannot be read any more."""
 
 
 class Tables(Part):
@@ -41,12 +48,31 @@ class Tables(Part):
 
     @override
     def hindrance(self, *, force: bool) -> str | None:
-        if force or not self._with(lambda database: database.snapshot(self._occupied)):
+        file = self._database().file
+        if file and not file.exists():  # to ask it would make it
             return None
-        return "There are data already; --force replaces them."
+        try:
+            occupied = self._with(lambda database: database.snapshot(self._occupied))
+        except DamagedError:
+            if file and force:
+                return RUNS if in_use(file) else None
+            raise
+        return "There are data already; --force replaces them." if occupied and not force else None
 
     @override
     def load(self, folder: Path) -> None:
+        try:
+            self._restore(folder)
+        except DamagedError:
+            file = self._database().file
+            if not file:
+                raise
+            if in_use(file):
+                raise BackupError(RUNS) from None
+            with without(file):
+                self._restore(folder)
+
+    def _restore(self, folder: Path) -> None:
         async def work(database: Database) -> None:
             with (folder / FILE).open() as lines:
                 await database.rebuild(lambda c, migrate: self._rebuild(c, migrate, database, lines))
@@ -70,6 +96,8 @@ class Tables(Part):
             return asyncio.run(run())
         except SQLAlchemyError as error:
             cause = getattr(error, "orig", None) or error
+            if getattr(cause, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
+                raise DamagedError("The database is damaged; --force sets it aside.") from None
             # its words have the statement and the values of rows
             raise BackupError(f"The database cannot be used as it is ({type(cause).__name__}).") from None
 

@@ -67,14 +67,16 @@ def run(
     service = distribution.removeprefix("opsbuddy-")
     out = _only_ours()
     try:
+        if chosen.check:
+            _refuse(parts(settings), force=chosen.force)
+            return 0
         with _draft(settings.data_dir) as draft:
             if chosen.what == "backup":
                 _save(Writer(out, service, version(distribution)), parts(settings), draft)
             else:
                 found = parts(settings)
                 _refuse(found, force=chosen.force)
-                if not chosen.check:
-                    _load(found, draft, service, version(distribution))
+                _load(found, draft, service, version(distribution))
     except (BackupError, OpsBuddyError, OSError) as error:
         sys.stderr.write(f"{service}: {error.detail if isinstance(error, OpsBuddyError) else error}\n")
         return 1

@@ -1,7 +1,7 @@
 """What the file service keeps, for an archive: the records, and the content of each."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from typing_extensions import override
@@ -20,7 +20,7 @@ ROUNDS = 10
 def parts(settings: FileSettings) -> Sequence[Part]:
     """Return what is to be saved and restored."""
     tables = Tables(lambda: Database.of(settings, "files", "opsbuddy_file_service"), schema, [files])
-    return [Files(tables, ObjectStore(settings.store_url))]
+    return [Files(tables, lambda: ObjectStore(settings.store_url))]
 
 
 class Files(Part):
@@ -31,15 +31,16 @@ class Files(Part):
     record names, of a file that was removed, may be in it as well: the service removes those by itself.
     """
 
-    def __init__(self, tables: Tables, store: ObjectStore) -> None:
+    def __init__(self, tables: Tables, store: Callable[[], ObjectStore]) -> None:
         self._tables, self._store = tables, store
 
     @override
     def save(self, archive: Writer, draft: Path) -> None:
         copied: set[str] = set()
+        store = self._store()
         for _ in range(ROUNDS):
             self._tables.copy(draft)
-            gone = [key for key in _keys(draft / FILE) if key not in copied and not self._copy(archive, key)]
+            gone = [key for key in _keys(draft / FILE) if key not in copied and not _copied(archive, store, key)]
             if not gone:
                 archive.add_file(FILE, draft / FILE)
                 return
@@ -48,17 +49,6 @@ class Files(Part):
             f"The content of {len(gone)} files is missing in the object store, the first {gone[0]}: look there first."
         )
 
-    def _copy(self, archive: Writer, key: str) -> bool:
-        found = self._store.reader(key)
-        if found is None:
-            return False
-        source, size = found
-        try:
-            archive.add(key, size, source)
-        finally:
-            source.close()
-        return True
-
     @override
     def hindrance(self, *, force: bool) -> str | None:
         return self._tables.hindrance(force=force)
@@ -66,10 +56,23 @@ class Files(Part):
     @override
     def load(self, folder: Path) -> None:
         """Contents first: what no record names yet does no harm, and the records change in one step."""
+        store = self._store()
         for path in sorted((folder / PREFIX).rglob("*")):
             if path.is_file():
-                self._store.put_file(path.relative_to(folder).as_posix(), path)
+                store.put_file(path.relative_to(folder).as_posix(), path)
         self._tables.load(folder)
+
+
+def _copied(archive: Writer, store: ObjectStore, key: str) -> bool:
+    found = store.reader(key)
+    if found is None:
+        return False
+    source, size = found
+    try:
+        archive.add(key, size, source)
+    finally:
+        source.close()
+    return True
 
 
 def _keys(path: Path) -> Iterator[str]:
