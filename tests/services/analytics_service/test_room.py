@@ -19,6 +19,8 @@ from tests.support.apps import client
 from tests.support.influxdb import Bucket
 from tests.support.wait import eventually
 
+DAY = 86_400 * timestamps.SECOND
+INFLUXDB: dict[bool, dict[str, str]] = {True: {"influxdb_host": "influxdb"}, False: {}}
 ALL = Selection(timestamps.EARLIEST, 2**63 - 1)
 
 
@@ -131,6 +133,50 @@ async def test_a_name_whose_logs_are_gone_makes_room(tmp_path: Path) -> None:
     await journal.prune_arrived(timestamps.now() + 1)
     await names.refresh()
     assert names.refused([second]) == frozenset()
+    await store.stop()
+
+
+@pytest.mark.parametrize(("archived", "days"), [(False, 30), (True, 1)])
+async def test_logs_go_once_they_are_too_old_and_with_influxdb_only_those_that_it_has(
+    tmp_path: Path, *, archived: bool, days: int
+) -> None:
+    store = SqliteStore(tmp_path / "logs.sqlite3", MIGRATIONS)
+    await store.start()
+    journal = SqliteJournal(store)
+    await journal.begin(archived=archived)
+    await journal.append(logs("a", 3))
+    chosen = settings(tmp_path, log_retention_days=30, journal_keep_hours=24, **INFLUXDB[archived])
+
+    async def left_after(passed: float) -> int:
+        then = timestamps.now() + int(passed * DAY)
+        await Retention(journal, chosen, ServiceNames(journal, 10), lambda: then).once()
+        return len((await journal.page(ALL, 10)).logs)
+
+    assert await left_after(days - 0.1) == 3
+    assert await left_after(days + 0.1) == (3 if archived else 0)
+    if archived:
+        waiting = await journal.waiting(10)
+        await journal.settle(waiting.upto, [log.time for log in waiting.logs], [])
+        assert await left_after(days + 0.1) == 0
+    await store.stop()
+
+
+async def test_an_event_id_is_the_same_log_for_some_days_and_then_a_new_one(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "logs.sqlite3", MIGRATIONS)
+    await store.start()
+    journal = SqliteJournal(store)
+    await journal.begin(archived=False)
+    chosen = settings(tmp_path, log_retention_days=365, event_id_days=7)
+
+    async def after(passed: float) -> int:
+        then = timestamps.now() + int(passed * DAY)
+        await Retention(journal, chosen, ServiceNames(journal, 10), lambda: then).once()
+        log = judge(entry("again", event_id="e"))
+        assert isinstance(log, NewLog)
+        await journal.append([log])
+        return len((await journal.page(ALL, 10)).logs)
+
+    assert [await after(passed) for passed in (0, 0, 6.9, 7.1)] == [1, 1, 1, 2]
     await store.stop()
 
 
