@@ -1,6 +1,7 @@
 """Bodies that are slow, too large or no JSON: answered, in bounded time, by name."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -133,3 +134,10 @@ async def test_what_is_wrong_with_a_body_is_said_in_words_of_this_platform(
     (error,) = answer.json()["errors"]
     assert error["field"] == field
     assert reason is None or error["reason"] == reason
+
+
+async def test_a_packed_body_that_is_not_unpacked_here_is_415_naming_its_coding(app: FastAPI) -> None:
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    async with client(app) as http:
+        answer = await http.post("/pairs", content=gzip.compress(b'{"number": 2}'), headers=headers)
+    assert (answer.status_code, "gzip" in answer.json()["detail"]) == (415, True)

@@ -90,3 +90,9 @@ async def test_a_change_over_the_limit_is_413(service: Service) -> None:
     record = await service.store()
     answer = await service.http.patch(f"/files/{record['id']}", content=b" " * 300_000)
     assert answer.status_code == 413
+
+
+async def test_a_packed_change_is_415(service: Service) -> None:
+    record = await service.store()
+    answer = await service.http.patch(f"/files/{record['id']}", content=b"x", headers={"content-encoding": "gzip"})
+    assert answer.status_code == 415

@@ -1,6 +1,9 @@
 import asyncio
+import gzip
 import json
 from typing import Any
+
+import pytest
 
 from tests.services.utility_service.conftest import Service
 
@@ -122,6 +125,13 @@ async def test_a_form_that_cannot_be_read_is_400(service: Service) -> None:
     for body in UNREADABLE:
         answer = await service.http.post("/configs", content=body, headers=FORM)
         assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+async def test_a_packed_body_is_415_naming_its_coding(service: Service, kind: str) -> None:
+    headers = {"content-type": kind, "content-encoding": "gzip"}
+    answer = await service.http.post("/configs", content=gzip.compress(b"name=a"), headers=headers)
+    assert (answer.status_code, "gzip" in answer.json()["detail"]) == (415, True)
 
 
 async def test_a_broken_multipart_form_or_one_with_a_file_is_a_4xx(service: Service) -> None:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, OpsBuddyError
+from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, OpsBuddyError, UnsupportedTypeError
 from opsbuddy_core.logs import get_logger
 from opsbuddy_core.web.heads import possible
 
@@ -106,7 +106,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     found = error.errors()
     broken = next((each for each in found if each["type"] == "json_invalid"), None)
     if broken is not None:
-        return answer(_no_json(f"{broken['ctx']['error']} at character {broken['loc'][-1]}"), request.scope)
+        return answer(_no_json(f"{broken['ctx']['error']} at character {broken['loc'][-1]}", request), request.scope)
     entries = field_errors(found)
     names = ", ".join(dict.fromkeys(entry.field for entry in entries))
     detail = (
@@ -115,7 +115,9 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return answer(InvalidRequestError(detail, errors=entries), request.scope)
 
 
-def _no_json(why: str) -> MalformedError:
+def _no_json(why: str, request: Request) -> OpsBuddyError:
+    if (coding := request.headers.get("content-encoding", "identity")) != "identity":
+        return UnsupportedTypeError(f"Content-Encoding {coding[:40]} is not taken here; send the body as it is.")
     entry = FieldError("body", f"no valid JSON: {why}", "json_invalid")
     return MalformedError("The body is no valid JSON; send one JSON document.", errors=[entry])
 
@@ -123,7 +125,7 @@ def _no_json(why: str) -> MalformedError:
 async def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - likewise
     if error.detail == UNREADABLE:
-        return answer(_no_json("not UTF-8, or nested too deep"), request.scope)
+        return answer(_no_json("not UTF-8, or nested too deep", request), request.scope)
     phrase = HTTPStatus(error.status_code).phrase
     detail = error.detail if error.detail and error.detail != phrase else _guidance(error.status_code, request)
     known = slugs().get(error.status_code)

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from fastapi import HTTPException, Request
 from starlette.requests import ClientDisconnect
 
-from opsbuddy_core.errors import MalformedError, OpsBuddyError, TooLargeError
+from opsbuddy_core.errors import MalformedError, OpsBuddyError, TooLargeError, UnsupportedTypeError
 
 LONGEST_SECONDS = 3000  # shorter than the age from which a sweep takes content for forgotten
 
@@ -19,6 +19,7 @@ async def incoming(request: Request, idle_seconds: float) -> AsyncGenerator[Asyn
     pieces = _pieces(request, idle_seconds)
     async with asyncio.timeout(LONGEST_SECONDS):
         try:
+            _refuse_encoded(request)
             yield pieces
         except (OpsBuddyError, HTTPException):
             async for _ in pieces:
@@ -35,6 +36,14 @@ async def small(request: Request, idle_seconds: float, limit: int) -> bytes:
             if len(body) > limit:
                 raise TooLargeError(f"The body has more than the {limit} bytes that are taken here.", limit=limit)
     return body
+
+
+def _refuse_encoded(request: Request) -> None:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise UnsupportedTypeError(
+            "A body with a Content-Encoding is not taken: files are kept as they come. Send it without that field."
+        )
 
 
 async def _pieces(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:

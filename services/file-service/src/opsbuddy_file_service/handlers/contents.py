@@ -29,7 +29,6 @@ def router(files: FileService, idle_seconds: float) -> APIRouter:
     @routes.post("/files/upload", status_code=HTTPStatus.CREATED, summary="Store a file", openapi_extra=schemas.UPLOAD)
     async def upload(request: Request, response: Response) -> FileRecord:
         async with incoming(request, idle_seconds) as body:
-            _refuse_encoded(request)
             checked = digests.checked(body, digests.announced(request.headers))
             file = await files.upload(FormReader(request.headers.get("content-type"), checked).parts())
         response.headers["location"] = f"/files/{file.id}"
@@ -47,7 +46,6 @@ def router(files: FileService, idle_seconds: float) -> APIRouter:
             document = await small(request, idle_seconds, MAX_CHANGE)
             return tagged(response, await files.change(file_id, document, conditions, whole=True))
         async with incoming(request, idle_seconds) as body:
-            _refuse_encoded(request)
             _refuse_unfit(request, kind)
             checked = digests.checked(body, digests.announced(request.headers))
             file, made = await files.put(file_id, checked, request.headers.get("content-type"), conditions)
@@ -81,14 +79,6 @@ def router(files: FileService, idle_seconds: float) -> APIRouter:
         return Download(file, Selection(() if unchanged else (ranges.Span(0, file.size),)), []).response()
 
     return routes
-
-
-def _refuse_encoded(request: Request) -> None:
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding != "identity":
-        raise UnsupportedTypeError(
-            "A body with a Content-Encoding is not taken: files are kept as they come. Send it without that field."
-        )
 
 
 def _refuse_unfit(request: Request, kind: str) -> None:

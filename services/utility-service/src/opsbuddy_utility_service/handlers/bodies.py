@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
-from opsbuddy_core.errors import MalformedError, TooLargeError
+from opsbuddy_core.errors import MalformedError, TooLargeError, UnsupportedTypeError
 from opsbuddy_core.exact_json import refuse
 
 T = TypeVar("T")
@@ -23,6 +23,8 @@ async def read(
     max_document: int,
 ) -> T:
     """Return what the body says. A form without a content type that begins like JSON is JSON: `curl -d` sends it so."""
+    if (coding := request.headers.get("content-encoding", "identity").strip().lower()) != "identity":
+        raise UnsupportedTypeError(f"Content-Encoding {coding[:40]} is not taken here; send the body as it is.")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = await request.body()  # the application's own limit holds
     if kind == "multipart/form-data":
