@@ -1,5 +1,6 @@
 """The one file: a tar archive of the services' archives, with the same kind of manifest at its end. `tar -xf FILE` gives each to its own tool."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -39,14 +40,17 @@ def restore(installation: Installation, file: Path, say: Say, *, force: bool) ->
             raise BackupError(f"This is an archive of {manifest.service} alone: its own tool restores it.")
         if newer(manifest.version, version("opsbuddy-core")):
             raise BackupError(f"The archive is of version {manifest.version}: restore it with that version.")
+        for service in KEEPING:
+            _verify(service, folder / f"{service}.tar")
+        mark = _mark(folder / MARK)
         with installation.restoring(force=force):
             for service in KEEPING:
                 installation.restore(service, None, force=force)
             for service in KEEPING:
                 installation.restore(service, folder / f"{service}.tar", force=force)
                 say(f"{service:<20} restored")
-            if MARK in manifest.parts:
-                installation.set_mark((folder / MARK).read_bytes())
+            if mark:
+                installation.set_mark(mark)
     say(f"restored as of {manifest.at}")
 
 
@@ -57,9 +61,30 @@ def _fill(archive: Writer, installation: Installation, folder: Path, say: Say) -
         part = folder / f"{service}.tar"
         with part.open("wb") as saved:
             installation.save(service, saved)
+        _verify(service, part)  # a connection that breaks may look like the end
         archive.add_file(part.name, part)
         say(f"{service:<20} {part.stat().st_size:>12,} bytes")
         part.unlink()
+
+
+def _mark(path: Path) -> bytes | None:
+    if not path.exists():
+        return None
+    content = path.read_bytes()
+    try:
+        json.loads(content.decode())
+    except (ValueError, RecursionError) as error:
+        raise BackupError(f"{MARK} of the archive cannot be read: it is damaged.") from error
+    return content
+
+
+def _verify(service: str, part: Path) -> None:
+    """Raise BackupError unless the part is a whole archive of this service."""
+    if not part.exists():
+        raise BackupError(f"The archive has nothing of {service}.")
+    with part.open("rb") as source:
+        if (found := unpack(source, None).service) != service:
+            raise BackupError(f"What should be the archive of {service} is one of {found}.")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import IO
 
 from opsbuddy_core.backup.archive import BackupError
 
+OF_KUBECTL = "command terminated with exit code"  # after what the command itself said
 LIMIT = 6 * 60 * 60  # seconds for one service
 
 
@@ -35,6 +36,10 @@ def run(
     except subprocess.TimeoutExpired as error:
         raise BackupError(f"{command[0]} did not end within {LIMIT} s.") from error
     if done.returncode:
-        lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
+        lines = [
+            line
+            for line in done.stderr.decode(errors="replace").splitlines()
+            if line.strip() and not line.startswith(OF_KUBECTL)
+        ]
         raise BackupError("\n".join(lines[-3:]) or f"{command[0]} ended with {done.returncode}.")
     return done.stdout or b""

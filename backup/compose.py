@@ -9,7 +9,7 @@ from typing import BinaryIO
 from typing_extensions import override
 
 from backup.commands import run
-from backup.installation import KEEPING, Installation
+from backup.installation import KEEPING, Installation, ending
 from opsbuddy_core.backup.archive import BackupError
 
 OURS = ("ui-service", "gateway", *KEEPING)
@@ -34,15 +34,11 @@ class Compose(Installation):
             raise BackupError(
                 "The project is there: `docker compose down` first, or --force, which replaces what it keeps."
             )
-        if ran:
-            self._compose("stop", *OURS)
-        try:
-            yield
-        except BaseException:
+        there = bool(self._compose("ps", "-q", "-a").strip())
+        with ending(self._start, self._start if ran else self._stop if there else self._remove):
             if ran:
-                self._compose("up", "-d")
-            raise
-        self._compose("up", "-d")
+                self._compose("stop", *OURS)
+            yield
 
     @override
     def restore(self, service: str, archive: Path | None, *, force: bool) -> None:
@@ -75,6 +71,15 @@ class Compose(Installation):
             content.decode(),
         ]
         self._compose(*words)
+
+    def _start(self) -> None:
+        self._compose("up", "-d")
+
+    def _stop(self) -> None:
+        self._compose("stop")
+
+    def _remove(self) -> None:
+        self._compose("down")
 
     def _compose(self, *arguments: str, stdin: BinaryIO | None = None, stdout: BinaryIO | None = None) -> bytes:
         return run([*_program(), *arguments], folder=self._root, stdin=stdin, stdout=stdout)

@@ -1,8 +1,11 @@
 """What an installation has to be able to do."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+from opsbuddy_core.backup.archive import BackupError
 
 # Those that keep something, in the order in which they are saved. A log goes from analytics into InfluxDB, which timeseries saves: what
 # is under way in between is in the first archive, and to send it twice changes nothing.
@@ -10,6 +13,20 @@ KEEPING = ("analytics-service", "timeseries-service", "utility-service", "file-s
 MARK = (
     "day.json"  # which day of the demo is in the stores: without it a restored installation would be filled once more
 )
+
+
+@contextmanager
+def ending(done: Callable[[], None], failed: Callable[[], None]) -> Iterator[None]:
+    """Call `done` when the block is left, or `failed` when by an error. Raises BackupError with both sentences when that fails as well."""
+    try:
+        yield
+    except BaseException as error:
+        try:
+            failed()
+        except BackupError as also:
+            raise BackupError(f"{error}\nNor could everything be brought back as it was: {also}") from error
+        raise
+    done()
 
 
 class Installation(Protocol):
