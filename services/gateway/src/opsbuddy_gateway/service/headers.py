@@ -83,11 +83,18 @@ def client_address(peer: str, chain: bytes | None, trusted: Networks) -> str:
     address = peer
     hops = [hop.strip() for hop in chain.decode("latin-1").split(",")] if chain and trusted else []
     while hops and is_trusted(address, trusted):
-        claimed = hops.pop()
+        claimed = _without_port(hops.pop())
         if not _is_address(claimed):
             break
         address = claimed
     return address
+
+
+def _without_port(hop: str) -> str:
+    """Return the address of a hop; some proxies write the port with it: 192.0.2.1:50000, [2001:db8::1]:50000."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 def _is_address(text: str) -> bool:
