@@ -5,6 +5,7 @@ import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,3 +85,59 @@ async def test_a_restore_that_fails_leaves_what_was_there(bucket: Bucket, tmp_pa
         with pytest.raises(BackupError, match="InfluxDB answers"):
             await asyncio.to_thread(parts(settings)[0].load, tmp_path / "unpacked")
         assert await service.values() == [1.0]
+
+
+async def test_a_bucket_that_is_missing_hinders_no_restore(bucket: Bucket, influxd: Influxd, tmp_path: Path) -> None:
+    settings = of(bucket, tmp_path)
+    async with serving(settings) as service:
+        await service.write(point(1.0))
+    archive = await asyncio.to_thread(save, settings, tmp_path / "draft")
+    influxd.call("DELETE", f"/api/v2/buckets/{buckets(influxd, bucket.name)[bucket.name]}")
+    await asyncio.to_thread(restore, settings, archive, tmp_path / "unpacked")
+    async with serving(settings) as service:
+        assert await service.values() == [1.0]
+
+
+def buckets(influxd: Influxd, name: str) -> dict[str, str]:
+    """Return the ids of the buckets whose name begins so."""
+    found = influxd.call("GET", "/api/v2/buckets?limit=100")["buckets"]
+    return {each["name"]: each["id"] for each in found if each["name"].startswith(name)}
+
+
+@pytest.mark.parametrize("requests", range(1, 5))
+async def test_nothing_is_lost_wherever_a_restore_is_killed_and_the_next_one_mends_it(
+    requests: int, bucket: Bucket, influxd: Influxd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`requests`: how many that change something InfluxDB has had by then. What was there has a point more than the archive."""
+    settings = of(bucket, tmp_path)
+    async with serving(settings) as service:
+        await service.write(point(1.0))
+        archive = await asyncio.to_thread(save, settings, tmp_path / "draft")
+        await service.write(point(2.0, "more"))
+    (part,) = parts(settings)
+    ask, left = part._ask, requests
+
+    def mortal(method: str, path: str, *arguments: Any) -> Any:
+        nonlocal left
+        if left == 0 and method != "GET" and "query" not in path:
+            raise BackupError("killed")
+        left -= method != "GET"
+        return ask(method, path, *arguments)
+
+    monkeypatch.setattr(part, "_ask", mortal)
+    unpack(io.BytesIO(archive), tmp_path / "one")
+    with pytest.raises(BackupError, match=r"^killed$"):
+        await asyncio.to_thread(part.load, tmp_path / "one")
+    whole = []
+    for name in buckets(influxd, bucket.name):
+        async with serving(settings.model_copy(update={"influxdb_database": name})) as service:
+            whole.append("more" in (await service.http.get("/measurements")).text)
+    assert True in whole, "what was there is lost"
+
+    with pytest.raises(BackupError, match="has data already"):
+        await asyncio.to_thread(restore, settings, archive, tmp_path / "two")
+    await asyncio.to_thread(restore, settings, archive, tmp_path / "three", force=True)
+    assert list(buckets(influxd, bucket.name)) == [bucket.name]
+    async with serving(settings) as service:
+        assert await service.values() == [1.0]
+        assert (await service.answer(measurement="more"))["series"] == []

@@ -1,7 +1,8 @@
 """The bucket of InfluxDB 2, by the way that `influx backup` and `influx restore` take: the parts in which it lies on disk, as they are.
 
-Needs a token that may do everything (the operator's, which InfluxDB makes when it is set up). A restore fills a bucket of another name, and
-only when that is whole it takes the place of the bucket that was there.
+Needs a token that may do everything (the operator's, which InfluxDB makes when it is set up). A restore fills a bucket of another name. Only when
+that is whole they change names, and what was there is removed last: wherever this is cut short, all data are in one bucket or the other, and the
+next restore finds which.
 """
 
 import json
@@ -10,6 +11,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from email.parser import BytesParser
 from email.policy import HTTP
 from http import HTTPStatus
@@ -24,7 +26,7 @@ from opsbuddy_core.settings import InfluxSettings
 
 FILE, SHARDS = "bucket.json", "shards"
 LIMIT = 120.0  # seconds without a byte
-RESTORED = ".restored"
+RESTORED, REPLACED = ".restored", ".replaced"  # of names that a bucket has only during a restore
 
 
 class Bucket(Part):
@@ -55,13 +57,36 @@ class Bucket(Part):
 
     @override
     def hindrance(self, *, force: bool) -> str | None:
-        if force or not self._occupied():
+        if force or not (self._occupied(self._name) or self._occupied(self._name + REPLACED)):
             return None
         return f"The bucket {self._name} has data already; --force replaces it."
 
     @override
     def load(self, folder: Path) -> None:
         bucket = json.loads((folder / FILE).read_text())
+        self._mend()
+        draft = self._fill(bucket, folder)
+        there = self._find(self._name)
+        try:
+            if there:
+                self._remove(self._name + REPLACED)
+                self._rename(there, self._name + REPLACED)
+            self._rename(draft, self._name)
+        except BaseException:
+            with suppress(BackupError):
+                self._mend()
+                self._remove(self._name + RESTORED)
+            raise
+        self._remove(self._name + REPLACED)
+
+    def _mend(self) -> None:
+        """Give its name back to a bucket from which it was taken by a restore that was cut short."""
+        replaced = self._find(self._name + REPLACED)
+        if replaced and not self._find(self._name):
+            self._rename(replaced, self._name)
+
+    def _fill(self, bucket: dict[str, Any], folder: Path) -> str:
+        """Return the id of a bucket of another name that has what is in the folder."""
         draft = self._name + RESTORED
         self._remove(draft)
         bucket |= {"organizationID": self._org_id(), "organizationName": self._org, "bucketName": draft}
@@ -76,10 +101,10 @@ class Bucket(Part):
                             "POST", f"/api/v2/restore/shards/{numbers[shard]}", content, path.stat().st_size
                         ).close()
         except BaseException:
-            self._remove(draft)
+            with suppress(BackupError):
+                self._remove(draft)
             raise
-        self._remove(self._name)
-        self._json("PATCH", f"/api/v2/buckets/{made['id']}", json.dumps({"name": self._name}).encode())
+        return str(made["id"])
 
     def _metadata(self) -> dict[str, Any]:
         with self._ask("GET", "/api/v2/backup/metadata") as answer:
@@ -92,11 +117,13 @@ class Bucket(Part):
                         return dict(bucket)
         raise BackupError(f"InfluxDB has no bucket {self._name} of the organization {self._org}.")
 
-    def _occupied(self) -> bool:
-        source = f"from(bucket: {json.dumps(self._name)})"
+    def _occupied(self, name: str) -> bool:
+        source = f"from(bucket: {json.dumps(name)})"
         flux = f'{source} |> range(start: 0) |> limit(n: 1) |> keep(columns: ["_time"]) |> limit(n: 1)'
         body = json.dumps({"query": flux, "type": "flux"}).encode()
         query = urllib.parse.urlencode({"org": self._org})
+        if not self._find(name):
+            return False
         with self._ask("POST", f"/api/v2/query?{query}", body) as answer:
             return bool(answer.read().strip())
 
@@ -105,15 +132,22 @@ class Bucket(Part):
         return str(found["orgs"][0]["id"])
 
     def _remove(self, name: str) -> None:
+        if found := self._find(name):
+            self._ask("DELETE", f"/api/v2/buckets/{found}").close()
+
+    def _rename(self, bucket: str, name: str) -> None:
+        self._json("PATCH", f"/api/v2/buckets/{bucket}", json.dumps({"name": name}).encode())
+
+    def _find(self, name: str) -> str | None:
+        """Return the id of the bucket."""
         query = urllib.parse.urlencode({"org": self._org, "name": name})
         try:
             found = self._json("GET", f"/api/v2/buckets?{query}").get("buckets", [])
         except _RefusedError as refused:
             if refused.status != HTTPStatus.NOT_FOUND:
                 raise
-            found = []
-        for bucket in found:
-            self._ask("DELETE", f"/api/v2/buckets/{bucket['id']}").close()
+            return None
+        return str(found[0]["id"]) if found else None
 
     def _json(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
         with self._ask(method, path, body) as answer:
