@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.fake_gateway import FakeGateway, down
+from opsbuddy_ui_service.rendering.rail import RAIL
+from tests.support.fake_gateway import FakeGateway, down, service
 from tests.ui.conftest import Ui, opened, picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
@@ -21,6 +22,14 @@ window.EventSource = class extends EventTarget {
   }
   close() {}
 };
+"""
+HIDDEN = """
+window.streams = [];
+const Real = EventSource;
+window.EventSource = class extends Real { constructor(...given) { super(...given); streams.push(this); } };
+let hidden = false;
+Object.defineProperty(document, "hidden", { get: () => hidden });
+window.hide = (value) => { hidden = value; document.dispatchEvent(new Event("visibilitychange")); };
 """
 NO_STORAGE = """
 for (const name of ["localStorage", "sessionStorage"])
@@ -199,3 +208,40 @@ async def test_a_time_that_no_clock_or_calendar_has_is_said_to_be_none(
                 re.compile("Nothing was asked: From (is no time|no such time)")
             )
             await expect(page.locator("[name=start]")).to_have_value(typed)
+
+
+async def test_tabs_that_nobody_sees_hold_no_connection_and_still_tell_the_truth(
+    browser: Browser, ui: Ui, gateway: FakeGateway
+) -> None:
+    """A browser has six connections to one server, for all its tabs together."""
+    async with opened(browser, "about:blank") as watched:
+        first = watched.page
+        await first.context.add_init_script(HIDDEN)
+        await first.goto(ui.url)
+        await healthy(first)
+        await first.evaluate("hide(true)")
+        for _ in range(7):
+            other = await first.context.new_page()
+            await other.goto(f"{ui.url}/services")
+            await expect(other.locator("#truth")).to_have_text("All six services are healthy.")
+            await other.evaluate("hide(true)")
+        gateway.put(down("file-service"))
+        await expect(first).to_have_title(re.compile("^file-service is down"), timeout=30_000)
+        assert await first.evaluate("streams.filter(each => each.readyState !== 2).length") == 0
+        await first.evaluate("hide(false)")
+        gateway.put(service("file-service"))
+        await healthy(first)
+        assert await first.evaluate("streams.filter(each => each.readyState !== 2).length") == 1
+
+
+@pytest.mark.parametrize("width", [390, 320])
+async def test_the_words_in_the_bar_of_a_phone_are_whole(
+    browser: Browser, ui: Ui, gateway: FakeGateway, width: int
+) -> None:
+    async with opened(browser, "about:blank", width) as watched:
+        page = watched.page
+        for entry in RAIL:
+            await page.goto(ui.url + entry.address)
+            await page.evaluate("document.fonts.ready")
+            cut = "[...document.querySelectorAll('.rail li a')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)"
+            assert await page.evaluate(cut) == [], entry.name

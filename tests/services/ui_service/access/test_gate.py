@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 
 from opsbuddy_ui_service.access.gate import HELD, Gate
 from opsbuddy_ui_service.factory import build
-from opsbuddy_ui_service.rendering.pages import RAIL
+from opsbuddy_ui_service.rendering.rail import RAIL
 from opsbuddy_ui_service.settings import UiSettings
 from tests.support.apps import client
 from tests.support.fake_gateway import FakeGateway, down, service

@@ -8,6 +8,7 @@ const icons = Object.fromEntries(body.dataset.icons.split(" ").map((url) => [url
 const byId = (id) => document.getElementById(id);
 const live = () => document.querySelector("[data-live]");
 const shut = "shut" in body.dataset; // nobody is signed in: nothing is told before
+const REST = 10000; // ms between two looks of a tab that nobody sees
 const AGAIN = 15000; // ms of silence after which a stream that still calls itself open is opened anew
 let heard = Date.now(), counted = performance.now(); // when this page was told something last
 // How long ago that is: the clock may be set back, and what counts beside it may stand still while the machine sleeps.
@@ -25,7 +26,8 @@ function accept({ at, tone, html }) {
   tick();
 }
 
-// --- one stream a tab; silence makes the page old, whatever the reason
+// --- one stream a tab that is seen; silence makes the page old, whatever the reason. A browser has six connections to a server in all its tabs, and each
+// stream takes one: a tab that nobody sees opens its own for one look now and then, or six tabs would be all there can be.
 const listeners = [];
 let wanted = { page: body.dataset.page };
 let last = null; // id of the last event that has one
@@ -49,7 +51,8 @@ function listen() {
   if (shut) return;
   stream?.close();
   begun = performance.now();
-  const opened = stream = new EventSource(`/events?${new URLSearchParams(last ? { ...wanted, after: last } : wanted)}`);
+  const asked = document.hidden ? { page: wanted.page } : last ? { ...wanted, after: last } : wanted;
+  const opened = stream = new EventSource(`/events?${new URLSearchParams(asked)}`);
   for (const [name, handle] of listeners) opened.addEventListener(name, take(handle));
   opened.addEventListener("error", () => {
     if (opened.readyState !== EventSource.CLOSED || opened !== stream) return; // it tries again by itself
@@ -58,7 +61,19 @@ function listen() {
     pause = Math.min(pause * 2, 15000);
   });
 }
-on("state", (state) => { pause = 1000; accept(state); });
+let resting;
+on("state", (state) => {
+  pause = 1000;
+  accept(state);
+  if (!document.hidden) return;
+  stream.close();
+  clearTimeout(resting);
+  resting = setTimeout(listen, REST);
+});
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(resting);
+  if (!document.hidden) listen();
+});
 
 // --- each second: the clock, ages, and whether this is still live
 function tick() {
@@ -67,7 +82,7 @@ function tick() {
   say(byId("utc"), utc(at));
   tell(document);
   const age = silence();
-  const old = !shut && age > staleAfter;
+  const old = !shut && age > staleAfter + (document.hidden ? REST : 0);
   if (old && age > AGAIN && performance.now() - begun > AGAIN) listen();
   document.documentElement.classList.toggle("is-old", old);
   if (body.dataset.heard !== live().dataset.heard) body.dataset.heard = live().dataset.heard;
