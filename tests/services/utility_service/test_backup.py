@@ -9,6 +9,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from opsbuddy_core.backup.archive import BackupError, Writer, unpack
+from opsbuddy_core.backup.tables import FILE
 from opsbuddy_utility_service.backup import parts
 from opsbuddy_utility_service.factory import build, sealer_of
 from opsbuddy_utility_service.settings import UtilitySettings
@@ -74,6 +75,22 @@ async def test_a_key_that_is_there_already_goes_on_to_seal_and_those_of_the_arch
     assert (other.data_dir / OWN).read_text() == own + (service.settings.data_dir / OWN).read_text()
 
 
+@pytest.mark.parametrize("own", [True, False], ids=["a key of its own", "none"])
+async def test_a_restore_that_fails_leaves_the_keys_that_were_there(
+    own: bool, service: Service, tmp_path: Path
+) -> None:
+    await service.create()
+    archive = await asyncio.to_thread(save, service.settings, tmp_path / "draft")
+    other = UtilitySettings(data_dir=tmp_path / "other")
+    other.data_dir.mkdir()
+    before = sealer_of(other).ready and (other.data_dir / OWN).read_bytes() if own else None
+    unpack(io.BytesIO(archive), tmp_path / "unpacked")
+    (tmp_path / "unpacked" / FILE).write_text('{"revision": "9999"}\n')
+    with pytest.raises(BackupError, match="newer schema"):
+        await asyncio.to_thread(lambda: [part.load(tmp_path / "unpacked") for part in parts(other)])
+    assert ((other.data_dir / OWN).read_bytes() if (other.data_dir / OWN).exists() else None) == before
+
+
 async def test_settings_that_lack_a_key_of_the_archive_are_told_so_before_anything_changes(
     service: Service, tmp_path: Path
 ) -> None:
@@ -89,6 +106,6 @@ async def test_settings_that_lack_a_key_of_the_archive_are_told_so_before_anythi
 def test_a_damaged_database_is_said_without_its_words(tmp_path: Path) -> None:
     settings = UtilitySettings(data_dir=tmp_path)
     settings.sqlite_path("utility").write_bytes(b"a secret, and no database" * 1000)
-    (_, tables) = parts(settings)
+    part = parts(settings)[-1]
     with pytest.raises(BackupError, match=r"^The database is damaged; --force sets it aside\.$"):
-        tables.hindrance(force=False)
+        part.hindrance(force=False)

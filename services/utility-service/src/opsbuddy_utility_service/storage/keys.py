@@ -1,6 +1,8 @@
 """Where the keys for secrets come from: settings, a file, or a file of this service's own that is made once."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -30,11 +32,20 @@ def load(given: SecretStr | None, file: Path | None, data_dir: Path) -> list[str
         return []
 
 
-def keep(data_dir: Path, restored: list[str]) -> None:
-    """Add restored keys to the file of this service's own. The first in it goes on to seal what is new, also when the rest of the restore fails."""
+@contextmanager
+def added(data_dir: Path, restored: list[str]) -> Iterator[None]:
+    """Have restored keys in the file of this service's own, for good unless the block fails. The first in it goes on to seal what is new."""
     own = data_dir / OWN
     there = fernet_keys.parse(own.read_text()) if own.exists() else []
     _write(own, there + [key for key in restored if key not in there])
+    try:
+        yield
+    except BaseException:
+        if there:
+            _write(own, there)
+        else:
+            own.unlink()
+        raise
 
 
 def _write(path: Path, content: list[str]) -> None:
