@@ -52,6 +52,26 @@ async def test_files_are_dropped_anywhere_on_the_page(browser: Browser, platform
         assert [file["filename"] for file in await found(platform, word)] == [f"{word}-1.txt"]
 
 
+async def test_a_folder_that_is_dropped_is_said_not_to_go_and_the_files_beside_it_do(
+    browser: Browser, platform: dict[str, str]
+) -> None:
+    word = fresh()
+    async with page_of(browser, platform, f"/files?name={word}") as watched:
+        page = watched.page
+        await page.evaluate(
+            """word => {
+                 const folder = { kind: "file", webkitGetAsEntry: () => ({ isDirectory: true, name: "day <b>" }), getAsFile: () => null };
+                 const file = { kind: "file", webkitGetAsEntry: () => ({ isDirectory: false }), getAsFile: () => new File(["x"], `${word}.txt`) };
+                 const event = new DragEvent("drop", { bubbles: true, cancelable: true });
+                 Object.defineProperty(event, "dataTransfer", { value: { types: ["Files"], items: [folder, file] } });
+                 document.body.dispatchEvent(event);
+               }""",
+            word,
+        )
+        await expect(page.locator("#notice")).to_contain_text("day <b>\u2069 is a folder, which cannot be sent")
+        await expect(page.get_by_role("button", name="Upload 1 file")).to_be_visible()
+
+
 async def test_each_upload_shows_how_far_it_is_and_is_cancelled_on_its_own(
     browser: Browser, platform: dict[str, str]
 ) -> None:
