@@ -1,4 +1,5 @@
 import gc
+import os
 import sys
 
 import pytest
@@ -25,3 +26,8 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many run side by side: tests wait for things now and then, and two processors keep four busy."""
+    return max(4, os.cpu_count() or 1)
