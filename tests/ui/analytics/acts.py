@@ -50,3 +50,13 @@ async def search(page: Page, **fields: str) -> None:
 
 async def live(page: Page) -> None:
     await expect(page.locator("#tail-state")).to_have_text("Live", timeout=WAIT)
+
+
+async def renewed(page: Page, panel: str) -> None:
+    """Have a panel asked for again, as its timer does, and wait until the answer is in its place."""
+    await page.evaluate(
+        """panel => new Promise(done => {
+             document.addEventListener("htmx:after:swap", ({ target }) => { if (target.id === panel) done(); });
+             htmx.trigger(`#${panel}`, "renew"); })""",
+        panel,
+    )

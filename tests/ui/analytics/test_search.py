@@ -3,8 +3,7 @@
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.wait import eventually
-from tests.ui.analytics.acts import lines, log, parameters, search, send
+from tests.ui.analytics.acts import lines, log, parameters, renewed, search, send
 from tests.ui.conftest import opened
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
@@ -96,7 +95,7 @@ async def test_back_and_forward_and_a_reload_and_a_pasted_address_show_what_belo
         await shows(page, "ui-back-b", "second", typed)
         depth = await page.evaluate("history.length")
         number = await page.evaluate("document.querySelector('#day').textContent.length")
-        await eventually(lambda: _renewed(page), within=30, what="the panels are fresh")
+        await renewed(page, "figures")
         assert number
         assert await page.evaluate("history.length") == depth
         await page.goto(f"{start}/system")
@@ -111,11 +110,3 @@ async def test_back_and_forward_and_a_reload_and_a_pasted_address_show_what_belo
         address = page.url
     async with opened(browser, address) as watched:
         await shows(watched.page, "ui-back-b", "second", typed)
-
-
-async def _renewed(page: Page) -> bool:
-    return bool(
-        await page.evaluate(
-            "performance.getEntriesByType('resource').some(e => e.name.includes('/panels/analytics/figures'))"
-        )
-    )

@@ -1,12 +1,11 @@
 """What refreshes and what breaks takes nothing from the hand, and Home leads here."""
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from tests.support.analytics_answers import answer, die
 from tests.support.fake_gateway import FakeGateway, down, service
-from tests.support.wait import eventually
-from tests.ui.analytics.acts import WAIT, lines, log, parameters, send
+from tests.ui.analytics.acts import WAIT, lines, log, parameters, renewed, send
 from tests.ui.conftest import Ui, opened
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
@@ -30,7 +29,7 @@ async def test_what_refreshes_takes_nothing_from_the_hand(browser: Browser, plat
         before = await page.locator("#figures > p").inner_text()
         await send(platform, log("ui-hand", "another", level="ERROR"))
         await expect(page.locator("#figures > p")).not_to_have_text(before, timeout=30_000)
-        await eventually(lambda: _asked(page, "/panels/analytics/day"), within=40, what="the day was asked for again")
+        await renewed(page, "day")
         for handle in handles:
             assert handle
             assert await handle.evaluate("e => e.isConnected")
@@ -42,12 +41,6 @@ async def test_what_refreshes_takes_nothing_from_the_hand(browser: Browser, plat
         assert await page.locator(".line details").first.evaluate("e => e.open")
         assert await page.locator("#day details").first.evaluate("e => e.open")
         assert watched.complaints == []
-
-
-async def _asked(page: Page, address: str) -> bool:
-    return bool(
-        await page.evaluate("a => performance.getEntriesByType('resource').some(e => e.name.includes(a))", address)
-    )
 
 
 async def test_a_service_that_is_killed_shows_on_the_open_page_and_heals(
