@@ -78,7 +78,7 @@ class Ui:
                 except httpx2.TransportError:
                     return False
 
-            await eventually(ready, within=20, what=f"the UI service is ready; its log: {self.log}")
+            await eventually(ready, within=60, what=f"the UI service is ready; its log: {self.log}")
 
     def stop(self, within: float = 10) -> int:
         """End the process as Kubernetes does and return its exit code."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.support.fake_gateway import FakeGateway
+from tests.support.fake_gateway import FakeGateway, down
 from tests.support.wait import eventually
 from tests.ui.conftest import Ui, opened
 from tests.ui.files.acts import JSON, found, fresh
@@ -35,6 +35,25 @@ async def test_a_dead_file_service_takes_down_its_list_alone_and_heals(
         await expect(page.locator("#files code")).to_have_text(
             f'curl -X POST {ui.url}/api/files/upload -F "file=@example.txt" -F "tags={{\\"category\\":\\"logs\\"}}"'
         )
+        del gateway.answers["GET", "/api/files"]
+
+
+async def test_an_open_list_does_not_stay_when_its_service_goes_and_is_there_again_with_it(
+    browser: Browser, ui: Ui, gateway: FakeGateway
+) -> None:
+    gateway.answers["GET", "/api/files"] = (200, JSON, b'{"files": [], "next_cursor": null}')
+    async with opened(browser, f"{ui.url}/files") as watched:
+        page = watched.page
+        await ready(page)
+        await expect(page.locator("#files")).to_contain_text("There are no files yet.")
+        await page.get_by_label("Name, or a part of it").fill("typed")
+        gateway.answers["GET", "/api/files"] = (503, JSON, b'{"status": 503, "detail": "no endpoint"}')
+        gateway.put(down("file-service"))
+        await expect(page.locator("#files")).to_contain_text("file-service does not answer here.")
+        await expect(page.get_by_label("Name, or a part of it")).to_be_focused()
+        gateway.answers["GET", "/api/files"] = (200, JSON, b'{"files": [], "next_cursor": null}')
+        await expect(page.locator("#files")).to_contain_text("There are no files yet.")
+        await expect(page.get_by_label("Name, or a part of it")).to_have_value("typed")
         del gateway.answers["GET", "/api/files"]
 
 

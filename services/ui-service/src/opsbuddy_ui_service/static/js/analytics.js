@@ -2,7 +2,6 @@
 import "./chart.js";
 import { begin as entry } from "./entry.js";
 import { begin as lines } from "./lines.js";
-import { on } from "./live.js";
 import { begin as tail } from "./tail.js";
 import { local } from "./times.js";
 
@@ -25,8 +24,6 @@ document.addEventListener("brush", (event) => {
   location.assign(address);
 });
 // What the platform says changed: the panels look again at once, not when their time comes.
-let first = true;
-on("state", ({ html }) => {
-  if (html && !first) for (const panel of document.querySelectorAll("[data-renew]")) htmx.trigger(panel, "renew");
-  first = false;
+document.addEventListener("turned", () => {
+  for (const panel of document.querySelectorAll("[data-renew]")) htmx.trigger(panel, "renew");
 });

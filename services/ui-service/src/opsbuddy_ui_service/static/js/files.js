@@ -47,6 +47,8 @@ async function takeBack(button) {
     notice(`Not restored: ${excuse(error)}`);
   }
 }
+// A list that is open does not stay when its service goes, nor missing when it is back. What one edits is no list.
+document.addEventListener("turned", () => { if (panel()?.id === "files") renew(panel()).catch(() => {}); });
 document.addEventListener("click", ({ target }) => {
   const button = target.closest("[data-delete], [data-restore]");
   if (button) busy(button, () => button.dataset.delete ? remove(button) : takeBack(button));

@@ -14,13 +14,18 @@ let heard = Date.now(), counted = performance.now(); // when this page was told 
 // How long ago that is: the clock may be set back, and what counts beside it may stand still while the machine sleeps.
 const silence = () => Math.max(Date.now() - heard, performance.now() - counted);
 let told = Date.parse(body.dataset.at); // and by the server's
+let shown = ""; // the newest part of the page that came
 
 function accept({ at, tone, html }) {
   heard = Date.now();
   counted = performance.now();
   out = false;
   heardFrom(Date.parse(at));
-  if (html) morph(live(), html);
+  if (html && html !== shown) {
+    morph(live(), html);
+    if (shown) document.dispatchEvent(new Event("turned")); // something is otherwise than this page was told before
+    shown = html;
+  }
   told = Date.parse(at);
   live().dataset.tone = tone;
   tick();
