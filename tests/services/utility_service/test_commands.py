@@ -93,6 +93,8 @@ async def test_a_wrong_request_is_refused_naming_the_member_and_nothing_runs(ser
 WRONG_TIMEOUTS = [
     b"command=ls&timeout=nan",
     b"command=ls&timeout=abc",
+    b"command=ls&timeout=1_0",
+    "command=ls&timeout=٣".encode(),
     b"command=ls&timeout=inf",
     b"command=ls&timeout=1&timeout=2",
 ]

@@ -1,6 +1,7 @@
 """Reads what a caller sent for a command: a form, or a JSON document."""
 
 import math
+import re
 from typing import Any
 
 from opsbuddy_core import exact_json
@@ -9,6 +10,7 @@ from opsbuddy_utility_service.models.commands import Request
 
 MEMBERS = ("command", "template", "params", "timeout")
 LONGEST = 86_400.0
+NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 MAX_DOCUMENT = exact_json.MAX_BYTES
 
 
@@ -57,10 +59,7 @@ def _timeout(value: Any) -> float | None:
 
 
 def _number(text: str) -> float | None:
+    """Return the number that a form writes, NaN for what is none; Python alone would take 1_0 and the digits of other scripts."""
     if not text.strip():
         return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    return number
+    return float(text) if NUMBER.fullmatch(text.strip()) else math.nan
