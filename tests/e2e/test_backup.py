@@ -64,19 +64,24 @@ def fill(http: httpx2.Client, name: str) -> dict[str, str]:
 
 def kept(http: httpx2.Client, name: str, ids: dict[str, str]) -> dict[str, Any]:
     """Return what is kept of it, as people see it."""
-    content = http.get(f"/api/files/{ids['file']}/download").content
+    file, config = f"/api/files/{ids['file']}", f"/api/utils/configs/{ids['config']}"
     points = {"measurement": name, "field": "v", "start": "2020-01-01T00:00:00Z"}
     found = {
-        "file": http.get(f"/api/files/{ids['file']}").json(),
-        "content": hashlib.sha256(content).hexdigest(),
-        "config": http.get(f"/api/utils/configs/{ids['config']}").json(),
-        "history": http.get(f"/api/utils/configs/{ids['config']}/versions").json(),
-        "audit": http.get("/api/utils/system/audit").json(),
-        "logs": http.post("/api/analytics/logs/query", json={"service": name}).json()["logs"],
-        "points": http.post("/api/timeseries/query", json=points).json()["series"],
+        "file": answered(http.get(file)).json(),
+        "content": hashlib.sha256(answered(http.get(f"{file}/download")).content).hexdigest(),
+        "config": answered(http.get(config)).json(),
+        "history": answered(http.get(f"{config}/versions")).json(),
+        "audit": answered(http.get("/api/utils/system/audit")).json(),
+        "logs": answered(http.post("/api/analytics/logs/query", json={"service": name})).json()["logs"],
+        "points": answered(http.post("/api/timeseries/query", json=points)).json()["series"],
     }
     assert all(found.values()), found
     return found
+
+
+def answered(answer: httpx2.Response) -> httpx2.Response:
+    assert answer.status_code == 200, answer.text
+    return answer
 
 
 def destroy(release: Release) -> None:
