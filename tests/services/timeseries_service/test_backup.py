@@ -2,13 +2,17 @@
 
 import asyncio
 import io
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from opsbuddy_core.backup import bucket as bucket_backup
 from opsbuddy_core.backup.archive import BackupError, Writer, unpack
 from opsbuddy_core.backup.bucket import FILE
 from opsbuddy_timeseries_service.backup import parts
@@ -141,3 +145,30 @@ async def test_nothing_is_lost_wherever_a_restore_is_killed_and_the_next_one_men
     async with serving(settings) as service:
         assert await service.values() == [1.0]
         assert (await service.answer(measurement="more"))["series"] == []
+
+
+async def test_what_a_busy_influxdb_could_not_do_is_asked_for_again(
+    bucket: Bucket, influxd: Influxd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = of(bucket, tmp_path)
+    async with serving(settings) as service:
+        await service.write(point(1.0))
+    archive = await asyncio.to_thread(save, settings, tmp_path / "draft")
+    asked: dict[str, int] = {}
+    urlopen = urllib.request.urlopen
+
+    def busy(request: urllib.request.Request, timeout: float) -> Any:
+        """Refuse the first of each kind."""
+        method = request.get_method()
+        asked[method] = asked.get(method, 0) + 1
+        if asked[method] == 1 and method != "POST":
+            raise urllib.error.HTTPError(request.full_url, 500, "", Message(), io.BytesIO(b"internal error"))
+        return urlopen(request, timeout=timeout)
+
+    monkeypatch.setattr(bucket_backup, "AGAIN", (0.0,))
+    monkeypatch.setattr(urllib.request, "urlopen", busy)
+    await asyncio.to_thread(restore, settings, archive, tmp_path / "unpacked", force=True)
+    assert asked["PATCH"] == 3, "two names change, and one of them twice"
+    async with serving(settings) as service:
+        assert await service.values() == [1.0]
+    assert list(buckets(influxd, bucket.name)) == [bucket.name]

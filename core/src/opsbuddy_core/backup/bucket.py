@@ -7,6 +7,7 @@ next restore finds which.
 
 import json
 import shutil
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -26,6 +27,8 @@ from opsbuddy_core.settings import InfluxSettings
 
 FILE, SHARDS = "bucket.json", "shards"
 LIMIT = 120.0  # seconds without a byte
+AGAIN = (0.5, 2.0, 5.0)  # seconds after which a busy InfluxDB, which answers 500, is asked for the same once more
+HARMLESS_TWICE = ("DELETE", "GET", "PATCH")
 RESTORED, REPLACED = ".restored", ".replaced"  # of names that a bucket has only during a restore
 
 
@@ -133,7 +136,11 @@ class Bucket(Part):
 
     def _remove(self, name: str) -> None:
         if found := self._find(name):
-            self._ask("DELETE", f"/api/v2/buckets/{found}").close()
+            try:
+                self._ask("DELETE", f"/api/v2/buckets/{found}").close()
+            except _RefusedError as refused:
+                if refused.status != HTTPStatus.NOT_FOUND:  # it is gone, although the first answer was that it is not
+                    raise
 
     def _rename(self, bucket: str, name: str) -> None:
         self._json("PATCH", f"/api/v2/buckets/{bucket}", json.dumps({"name": name}).encode())
@@ -154,6 +161,16 @@ class Bucket(Part):
             return dict(json.load(answer))
 
     def _ask(self, method: str, path: str, body: bytes | IO[bytes] | None = None, size: int | None = None) -> Any:
+        for pause in AGAIN if method in HARMLESS_TWICE else ():
+            try:
+                return self._ask_once(method, path, body, size)
+            except _RefusedError as refused:
+                if refused.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise
+            time.sleep(pause)
+        return self._ask_once(method, path, body, size)
+
+    def _ask_once(self, method: str, path: str, body: bytes | IO[bytes] | None, size: int | None) -> Any:
         headers = dict(self._headers)
         if body is not None:
             headers["Content-Type"] = "application/json" if size is None else "application/octet-stream"
