@@ -17,6 +17,7 @@ pytestmark = pytest.mark.process
 
 PROGRAM = """
 import asyncio
+import gc
 from fastapi import APIRouter, FastAPI
 from pydantic import Field
 from opsbuddy_core.health import Health
@@ -34,6 +35,9 @@ def build(settings):
     async def slow() -> str:
         await asyncio.sleep(0.5)
         return "done"
+    @router.get("/collected")
+    async def collected() -> int:
+        return len(gc.get_objects(2))  # what a full collection looks at and stops all requests for
     health = Health(settings.title, "opsbuddy-core")
     return create_app(settings, health, [router]), health
 
@@ -115,6 +119,11 @@ async def test_a_request_in_flight_is_finished() -> None:
         process.send_signal(signal.SIGTERM)
         assert await request == 200
         assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+async def test_a_collection_of_garbage_does_not_look_at_what_was_there_at_the_start() -> None:
+    async with serving() as (_, url), aiohttp.ClientSession() as session, session.get(url + "/collected") as answer:
+        assert int(await answer.text()) < 50_000, "what is there at the start are 76,000 objects"
 
 
 async def test_a_taken_port_is_said_in_one_line() -> None:
