@@ -105,6 +105,7 @@ def _synchronous(connection: sqlite3.Connection) -> int:
 async def test_a_commit_waits_for_the_disk_unless_nobody_in_it_needs_that(store: SqliteStore) -> None:
     assert await store.write(_synchronous) == FULL
     assert await store.write(_synchronous, durable=False) == NORMAL
+    # the first keeps the writer busy, so that the others come together
     works = [store.write(lambda _: time.sleep(0.05)), store.write(_synchronous, durable=False), store.write(add("a"))]
     _, shared, _ = await asyncio.gather(*works)
     assert shared == FULL

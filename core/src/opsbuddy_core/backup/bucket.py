@@ -167,7 +167,7 @@ class Bucket(Part):
             except _RefusedError as refused:
                 if refused.status < HTTPStatus.INTERNAL_SERVER_ERROR:
                     raise
-            time.sleep(pause)
+            time.sleep(pause)  # a command of its own, in which nothing else waits
         return self._ask_once(method, path, body, size)
 
     def _ask_once(self, method: str, path: str, body: bytes | IO[bytes] | None, size: int | None) -> Any:

@@ -26,9 +26,7 @@ from opsbuddy_core.web.tls import Certificate
 from opsbuddy_core.web.websocket import sockets
 
 S = TypeVar("S", bound=Settings)
-KEEP_ALIVE = (
-    75  # longer than any client of ours keeps an idle connection, so that it is always the client that closes it
-)
+KEEP_ALIVE = 75  # longer than any client of ours keeps an idle connection: it is always the client that closes it
 log = get_logger("server")
 
 

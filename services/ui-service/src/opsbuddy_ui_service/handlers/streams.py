@@ -86,7 +86,7 @@ async def _merged(sources: list[AsyncIterator[bytes]]) -> AsyncGenerator[bytes]:
         try:
             async for frame in source:
                 await taken.put(frame)
-        except Exception:
+        except Exception:  # whatever it is, the page asks anew, and no place is held for ever
             log.exception("A stream ended early", operation="events")
         await taken.put(None)
 

@@ -91,7 +91,7 @@ class Monitor:
         while True:
             try:
                 await self.ask()
-            except Exception:
+            except Exception:  # whatever it is, every page lives by this loop: it tries again
                 log.exception("The state of the platform could not be worked out", operation="monitor")
             await asyncio.sleep(self._refresh)
 

@@ -147,7 +147,7 @@ class Tail:
                 return
             except OpsBuddyError as error:
                 words = error.detail
-            except Exception:
+            except Exception:  # whatever it is, the reader is told that lines may be missing, and it tries again
                 log.exception("The tail could not be read", operation="tail")
                 words = "The tail could not be read; the log of this service says why."
             lost_since = clock() if lost_since is None else lost_since
