@@ -1,11 +1,13 @@
-"""Parameters of a query that nobody knows are refused: a filter with a typing error would show too much.
+"""Parameters of a query that nobody knows are refused, and so is a second value where one is taken: either would show, or remove, other things than were meant.
 
 routes = APIRouter(dependencies=KNOWN_PARAMETERS)
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Sequence
 
 from fastapi import Depends, Request
+from fastapi._compat import field_annotation_is_sequence
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Cookie, Header, Path
@@ -14,26 +16,38 @@ from fastapi.routing import APIRoute
 from opsbuddy_core.errors import FieldError, InvalidRequestError
 
 LONGEST_NAME = 100  # of what is said again of a name that somebody made up
+MOST_NAMES = 10
 
 
-async def _refuse_unknown(request: Request) -> None:
+async def _refuse_unfit(request: Request) -> None:
     if not request.scope["query_string"]:
         return
     route = request.scope["route"]
-    known = sorted(_names(route.dependant)) if isinstance(route, APIRoute) else []
-    unknown = [name for name in dict.fromkeys(request.query_params) if name not in known]
-    if not unknown:
+    several = _parameters(route.dependant) if isinstance(route, APIRoute) else {}
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    there_are = f"there are {', '.join(sorted(several)) or 'none'}"
+    _refuse([name for name in given if name not in several], "unknown_parameter", f"is no parameter here; {there_are}")
+    repeated = [name for name, count in given.items() if count > 1 and not several[name]]
+    _refuse(repeated, "repeated_parameter", "is there more than once; send one value")
+
+
+def _refuse(names: Sequence[str], code: str, reason: str) -> None:
+    if not names:
         return
-    reason = f"is no parameter here; there are {', '.join(known)}" if known else "is no parameter here; there are none"
-    names = [name[:LONGEST_NAME] or "(empty)" for name in unknown[:10]]
+    shown = [name[:LONGEST_NAME] or "(empty)" for name in names[:MOST_NAMES]]
     raise InvalidRequestError(
-        f"{', '.join(names)} {reason}.", errors=[FieldError(name, reason, "unknown_parameter") for name in names]
+        f"{', '.join(shown)} {reason}.", errors=[FieldError(name, reason, code) for name in shown]
     )
 
 
-def _names(dependant: Dependant) -> Iterator[str]:
+def _parameters(dependant: Dependant) -> dict[str, bool]:
+    """Return the names, and of each whether it takes several values."""
     others = (Path, Header, Cookie)
-    return (field.alias for field in get_flat_params(dependant) if not isinstance(field.field_info, others))
+    return {
+        field.alias: field_annotation_is_sequence(field.field_info.annotation)
+        for field in get_flat_params(dependant)
+        if not isinstance(field.field_info, others)
+    }
 
 
-KNOWN_PARAMETERS = (Depends(_refuse_unknown),)
+KNOWN_PARAMETERS = (Depends(_refuse_unfit),)
