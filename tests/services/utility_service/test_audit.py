@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Executable, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 from opsbuddy_core.database import Database
@@ -18,6 +19,7 @@ from opsbuddy_utility_service.service.audit import AuditService
 from opsbuddy_utility_service.service.commands import Bounds, CommandService
 from opsbuddy_utility_service.settings import UtilitySettings
 from opsbuddy_utility_service.storage.audit import SqlAudit
+from opsbuddy_utility_service.storage.tables import audit as table
 from tests.services.utility_service.conftest import Service
 from tests.support.fake_launcher import FakeLauncher
 
@@ -49,10 +51,10 @@ def ended(run: str, at: datetime = MIDNIGHT) -> Entry:
     return Entry("ended", run, at, "alice", "df", "ok", {"exit_code": 0})
 
 
-async def forbidden_change(database: Database, statement: str) -> None:
+async def forbidden_change(database: Database, statement: Executable) -> None:
     with pytest.raises((DBAPIError, OpsBuddyError)):
         async with database.writing() as connection:
-            await connection.execute(text(statement))
+            await connection.execute(statement)
 
 
 async def changed_by_force(database: Database, statement: str) -> None:
@@ -87,8 +89,25 @@ async def test_a_run_begins_and_ends_once(audit: SqlAudit) -> None:
 async def test_the_database_itself_refuses_to_change_a_record(audit: SqlAudit, database: Database) -> None:
     await audit.append(started("a"))
     for statement in ("UPDATE audit SET actor = 'mallory'", "DELETE FROM audit"):
-        await forbidden_change(database, statement)
+        await forbidden_change(database, text(statement))
     assert (await AuditService(audit).verify()).records == 1
+
+
+@pytest.mark.parametrize("same", ["sequence", "previous", "hash", "run, kind"])
+async def test_the_database_itself_refuses_to_put_a_record_in_the_place_of_another(
+    audit: SqlAudit, database: Database, same: str
+) -> None:
+    record = await audit.append(started("a"))
+    new = {"sequence": 7, "run": "b", "previous": "x", "hash": "y"}
+    kept = {name: getattr(record, name) for name in same.split(", ")}
+    row = {column.name: getattr(record, column.name) for column in table.columns} | {"actor": "mallory"} | new | kept
+    if database.shared:
+        replacement: Any = postgresql.insert(table).on_conflict_do_update(index_elements=same.split(", "), set_=row)
+    else:
+        replacement = table.insert().prefix_with("OR REPLACE")
+    await forbidden_change(database, replacement.values(row))
+    verdict = await AuditService(audit).verify()
+    assert (verdict.valid, verdict.records) == (True, 1)
 
 
 @pytest.mark.parametrize(
