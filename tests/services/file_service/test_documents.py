@@ -96,3 +96,24 @@ async def test_a_packed_change_is_415(service: Service) -> None:
     record = await service.store()
     answer = await service.http.patch(f"/files/{record['id']}", content=b"x", headers={"content-encoding": "gzip"})
     assert answer.status_code == 415
+
+
+@cases("kind", ["text/plain", "application/xml", "application/json-patch+json", "multipart/form-data; boundary=x"])
+async def test_a_change_that_is_said_to_be_no_json_is_415_naming_its_type(service: Service, kind: str) -> None:
+    record = await service.store()
+    path = f"/files/{record['id']}"
+    answer = await service.http.patch(path, content=b'{"tags":{"a":1}}', headers={"content-type": kind})
+    assert (answer.status_code, answer.headers["content-type"]) == (415, "application/problem+json")
+    assert kind.partition(";")[0] in answer.json()["detail"]
+    assert (await service.http.get(path)).json() == record
+
+
+@cases(
+    "kind",
+    [None, "application/json; charset=utf-8", "Application/Merge-Patch+JSON", "application/x-www-form-urlencoded"],
+)
+async def test_a_change_is_taken_as_json_however_clients_call_it(service: Service, kind: str | None) -> None:
+    record = await service.store()
+    headers = {"content-type": kind} if kind else {}
+    answer = await service.http.patch(f"/files/{record['id']}", content=b'{"tags":{"a":1}}', headers=headers)
+    assert (answer.status_code, answer.json()["tags"]) == (200, {"a": 1})

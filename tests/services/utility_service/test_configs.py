@@ -134,6 +134,16 @@ async def test_a_packed_body_is_415_naming_its_coding(service: Service, kind: st
     assert (answer.status_code, "gzip" in answer.json()["detail"]) == (415, True)
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/json-patch+json", "application/yaml"])
+async def test_a_body_of_another_type_is_415_naming_it_and_changes_nothing(service: Service, kind: str) -> None:
+    entry = await service.create()
+    path, headers = f"/configs/{entry['id']}", {"content-type": kind}
+    for method, place in (("POST", "/configs"), ("PUT", path), ("PATCH", path), ("POST", "/system/execute")):
+        answer = await service.http.request(method, place, content=b'{"name":"b"}', headers=headers)
+        assert (answer.status_code, kind in answer.json()["detail"]) == (415, True), (method, place)
+    assert (await service.http.get(path)).json() == entry
+
+
 async def test_a_broken_multipart_form_or_one_with_a_file_is_a_4xx(service: Service) -> None:
     headers = {"content-type": "multipart/form-data; boundary=b"}
     broken = await service.http.post("/configs", content=b"--b\r\nnonsense", headers=headers)

@@ -11,6 +11,8 @@ from starlette.requests import ClientDisconnect
 from opsbuddy_core.errors import MalformedError, OpsBuddyError, TooLargeError, UnsupportedTypeError
 
 LONGEST_SECONDS = 3000  # shorter than the age from which a sweep takes content for forgotten
+DOCUMENTS = ("application/json", "application/merge-patch+json")
+UNSAID = ("", "application/x-www-form-urlencoded")  # curl -d says the latter when nobody says anything
 
 
 @asynccontextmanager
@@ -27,15 +29,22 @@ async def incoming(request: Request, idle_seconds: float) -> AsyncGenerator[Asyn
             raise
 
 
-async def small(request: Request, idle_seconds: float, limit: int) -> bytes:
-    """Return a whole body of at most so many bytes."""
+async def document(request: Request, idle_seconds: float, limit: int) -> bytes:
+    """Return a whole body of at most so many bytes, which is said to be JSON or is not said to be anything."""
     body = b""
     async with incoming(request, idle_seconds) as pieces:
+        if (kind := media_type(request)) not in DOCUMENTS + UNSAID:
+            raise UnsupportedTypeError(f"{kind[:100]} is not taken here; send {' or '.join(DOCUMENTS)}.")
         async for piece in pieces:
             body += piece
             if len(body) > limit:
                 raise TooLargeError(f"The body has more than the {limit} bytes that are taken here.", limit=limit)
     return body
+
+
+def media_type(request: Request) -> str:
+    """Return what the body is said to be, without parameters; empty: nothing is said."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _refuse_encoded(request: Request) -> None:

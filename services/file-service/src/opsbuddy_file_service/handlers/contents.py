@@ -9,7 +9,7 @@ from opsbuddy_core.errors import FieldError, MalformedError, UnsupportedTypeErro
 from opsbuddy_core.web.parameters import KNOWN_PARAMETERS
 from opsbuddy_file_service import digests, ranges
 from opsbuddy_file_service.handlers import schemas
-from opsbuddy_file_service.handlers.body import incoming, small
+from opsbuddy_file_service.handlers.body import document, incoming, media_type
 from opsbuddy_file_service.handlers.download import Download
 from opsbuddy_file_service.handlers.multipart import FormReader
 from opsbuddy_file_service.handlers.preconditions import Preconditions
@@ -41,13 +41,13 @@ def router(files: FileService, idle_seconds: float) -> APIRouter:
         responses=schemas.PUT_ANSWERS,
     )
     async def put(file_id: str, request: Request, response: Response, conditions: Preconditions) -> FileRecord:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        kind = media_type(request)
         if kind == "application/json" and ID.fullmatch(file_id):
-            document = await small(request, idle_seconds, MAX_CHANGE)
-            return tagged(response, await files.change(file_id, document, conditions, whole=True))
-        async with incoming(request, idle_seconds) as body:
+            body = await document(request, idle_seconds, MAX_CHANGE)
+            return tagged(response, await files.change(file_id, body, conditions, whole=True))
+        async with incoming(request, idle_seconds) as pieces:
             _refuse_unfit(request, kind)
-            checked = digests.checked(body, digests.announced(request.headers))
+            checked = digests.checked(pieces, digests.announced(request.headers))
             file, made = await files.put(file_id, checked, request.headers.get("content-type"), conditions)
         if made:
             response.status_code = HTTPStatus.CREATED

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from opsbuddy_core.web.parameters import KNOWN_PARAMETERS
 from opsbuddy_file_service.handlers import schemas
-from opsbuddy_file_service.handlers.body import small
+from opsbuddy_file_service.handlers.body import document
 from opsbuddy_file_service.handlers.listing import Listing
 from opsbuddy_file_service.handlers.preconditions import Preconditions
 from opsbuddy_file_service.models import FilePage, FileRecord, StoredFile
@@ -51,7 +51,7 @@ def router(files: FileService, idle_seconds: float) -> APIRouter:
 
     @routes.patch("/files/{file_id}", summary="Merge name, tags and metadata", openapi_extra=schemas.CHANGE)
     async def change(file_id: str, request: Request, response: Response, conditions: Preconditions) -> FileRecord:
-        body = await small(request, idle_seconds, MAX_CHANGE)
+        body = await document(request, idle_seconds, MAX_CHANGE)
         return tagged(response, await files.change(file_id, body, conditions, whole=False))
 
     @routes.delete("/files/{file_id}", status_code=HTTPStatus.NO_CONTENT, summary="Move a file to the trash")

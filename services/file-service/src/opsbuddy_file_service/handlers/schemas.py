@@ -21,19 +21,18 @@ UPLOAD: dict[str, Any] = {
         },
     }
 }
+_CHANGED = {
+    "schema": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"filename": {"type": "string"}, "tags": _DOCUMENT, "metadata": _DOCUMENT},
+    },
+    "example": {"tags": {"category": "logs"}, "metadata": {"host": "web-1"}},
+}
 CHANGE: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "properties": {"filename": {"type": "string"}, "tags": _DOCUMENT, "metadata": _DOCUMENT},
-                },
-                "example": {"tags": {"category": "logs"}, "metadata": {"host": "web-1"}},
-            }
-        },
+        "content": {"application/json": _CHANGED, "application/merge-patch+json": _CHANGED},
     }
 }
 _RECORD = {"schema": {"$ref": "#/components/schemas/FileRecord"}}
@@ -41,7 +40,7 @@ PUT: dict[str, Any] = {
     "requestBody": {
         "content": {
             "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-            **CHANGE["requestBody"]["content"],
+            "application/json": _CHANGED,
         }
     }
 }

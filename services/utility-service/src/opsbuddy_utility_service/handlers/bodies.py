@@ -12,7 +12,8 @@ from opsbuddy_core.exact_json import refuse
 
 T = TypeVar("T")
 MAX_FIELDS = 20
-KINDS = ("application/x-www-form-urlencoded", "multipart/form-data", "application/json")
+URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+KINDS = (URLENCODED, MULTIPART, "application/json")
 
 
 async def read(
@@ -22,16 +23,18 @@ async def read(
     *,
     max_document: int,
 ) -> T:
-    """Return what the body says. A form without a content type that begins like JSON is JSON: `curl -d` sends it so."""
+    """Return what the body says. What is not said to be anything is JSON, and so is what `curl -d` calls a form and begins like JSON."""
     if (coding := request.headers.get("content-encoding", "identity").strip().lower()) != "identity":
         raise UnsupportedTypeError(f"Content-Encoding {coding[:40]} is not taken here; send the body as it is.")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = await request.body()  # the application's own limit holds
-    if kind == "multipart/form-data":
+    if kind and kind not in KINDS:
+        raise UnsupportedTypeError(f"{kind[:100]} is not taken here; send {', '.join(KINDS[:-1])} or {KINDS[-1]}.")
+    if kind == MULTIPART:
         return from_form(await _multipart(request, max_document))
     if len(body) > 3 * max_document:  # a form may escape every byte
         raise TooLargeError(f"The body has more than the {3 * max_document} bytes that are taken here.")
-    if kind == "application/x-www-form-urlencoded" and not body.lstrip().startswith(b"{"):
+    if kind == URLENCODED and not body.lstrip().startswith(b"{"):
         return from_form(_urlencoded(body))
     return from_json(body)
 
