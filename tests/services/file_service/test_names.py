@@ -36,7 +36,7 @@ async def test_folders_in_a_name_are_dropped(service: Service, name: str) -> Non
     assert (await service.store(b"x", name))["filename"] == "passwd"
 
 
-@cases("name", ["..", ".", " ", "a/", "%0D%0Aset-cookie: x", "a\x01b", "é" * 128, "x" * 256])
+@cases("name", ["..", ".", " ", "\u200b", "\u3000\u2060", "a/", "%0D%0Aset-cookie: x", "a\x01b", "é" * 128, "x" * 256])
 async def test_names_that_are_none_are_refused_naming_file(service: Service, name: str) -> None:
     answer = await service.send(("file", name, b"x"))
     assert answer.status_code == 422

@@ -69,6 +69,7 @@ async def test_valid_points_are_stored_and_invalid_ones_named(service: Service) 
         ({"measurement": "a\nb"}, "measurement"),
         ({"measurement": "a\u202eb"}, "measurement"),
         ({"tags": {"a": "x\u2066y"}}, "tags.a"),
+        ({"tags": {"a": "x\u061cy"}}, "tags.a"),
         ({"tags": {"a": "x\x07"}}, "tags.a"),
         ({"measurement": "x" * 257}, "measurement"),
         ({"fields": {"v": None}}, "fields.v"),

@@ -1,12 +1,14 @@
 """File names as people gave them: kept for showing, never used as a path."""
 
+import re
 import unicodedata
 from urllib.parse import quote
 
+from opsbuddy_core import bidi
 from opsbuddy_core.exact_json import refuse
 
 MAX_BYTES = 255
-TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # fake.gpj.exe would read as fake.exe.jpg
+TURNING = re.compile(f"[{bidi.MARKS}]")
 
 
 def clean_name(name: str, field: str) -> str:
@@ -15,20 +17,24 @@ def clean_name(name: str, field: str) -> str:
     if any("\ud800" <= letter <= "\udfff" for letter in last):
         refuse(field, "its name is not UTF-8")
     clean = unicodedata.normalize("NFC", last)
-    if clean.strip() in {"", ".", ".."}:
-        refuse(field, "its name is empty")
     if fault := unprintable(clean):
         refuse(field, f"its name has {fault}")
+    if clean.strip() in {".", ".."} or not any(map(_is_seen, clean)):
+        refuse(field, "its name is empty")
     if len(clean.encode()) > MAX_BYTES:
         refuse(field, f"its name has more than {MAX_BYTES} bytes")
     return clean
+
+
+def _is_seen(letter: str) -> bool:
+    return letter.isprintable() and not letter.isspace()
 
 
 def unprintable(text: str) -> str | None:
     """Say what a text has that no line of text should have, or None."""
     if any(unicodedata.category(letter) in {"Cc", "Zl", "Zp"} for letter in text):
         return "control characters"
-    if not TURNING.isdisjoint(text):
+    if TURNING.search(text):
         return "characters that turn the direction of text"
     return None
 

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from opsbuddy_core import documents, timestamps
+from opsbuddy_core import bidi, documents, timestamps
 from opsbuddy_core.errors import FieldError
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -26,10 +26,9 @@ MAX_DATA = 64 * 1024
 MAX_DEPTH = 16
 MAX_ITEMS = 50_000
 FLAT = frozenset({str, int, bool, type(None)})
-TURNING = "\u202a-\u202e\u2066-\u2069"  # marks that turn the direction of text: a name with them looks like another one
 BLANK = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")  # fillers: letters and marks by their class that show nothing
 VARIATIONS = range(0xFE00, 0xFE10)
-PRINTABLE = rf"^[^\x00-\x1f\x7f{TURNING}]+$"
+PRINTABLE = rf"^[^\x00-\x1f\x7f{bidi.MARKS}]+$"
 TIME_EXAMPLE = "2026-01-31T12:00:00.123Z"
 
 
@@ -128,7 +127,7 @@ Instant = Annotated[
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_level)]
 Name = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=128, pattern=rf"^[^\x00-\x1f\x7f\\{TURNING}]+$"),
+    StringConstraints(min_length=1, max_length=128, pattern=rf"^[^\x00-\x1f\x7f\\{bidi.MARKS}]+$"),
     AfterValidator(_visible),
 ]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=PRINTABLE), AfterValidator(_visible)]

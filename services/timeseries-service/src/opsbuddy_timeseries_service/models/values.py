@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints, WithJsonSchema
 
-from opsbuddy_core import timestamps
+from opsbuddy_core import bidi, timestamps
 
 MAX_TEXT = 64 * 1024
-LEGIBLE = "^[^\\x00-\\x1f\\x7f\u202a-\u202e\u2066-\u2069]+$"  # no control characters, no marks that turn the direction of text
+LEGIBLE = rf"^[^\x00-\x1f\x7f{bidi.MARKS}]+$"
 RESERVED = frozenset({"logs"})  # the measurement of the analytics service, where both use one bucket
 TIME_EXAMPLE = "2026-01-31T12:00:00.000Z"
 DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d|w)", re.ASCII)

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from typing import Any, NoReturn
 
-from opsbuddy_core import exact_json
+from opsbuddy_core import bidi, exact_json
 from opsbuddy_core.exact_json import refuse
 from opsbuddy_utility_service.models.configs import Given
 
@@ -21,7 +21,7 @@ SHOWN = (
     "updated_at",
     "deleted_at",
 )  # what a client that sends back what it got has besides; never changed by it
-BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # they make a text look like another one
+TURNING = re.compile(f"[{bidi.MARKS}]")
 WORDS = {"true": True, "false": False, "1": True, "0": False, "on": True, "off": False, "yes": True, "no": False}
 
 
@@ -98,13 +98,13 @@ def _label(value: Any, field: str, most: int = MAX_NAME) -> str:
     if not isinstance(value, str):
         refuse(field, "expected text")
     label = unicodedata.normalize("NFC", value.strip())
-    if not 1 <= len(label) <= most or not label.isprintable() or BIDI.search(label):
+    if not 1 <= len(label) <= most or not label.isprintable():
         refuse(field, f"expected 1 to {most} printable characters")
     return label
 
 
 def _description(value: Any, field: str) -> str:
-    if not isinstance(value, str) or len(value) > MAX_DESCRIPTION or "\0" in value or BIDI.search(value):
+    if not isinstance(value, str) or len(value) > MAX_DESCRIPTION or "\0" in value or TURNING.search(value):
         refuse(field, f"expected text of at most {MAX_DESCRIPTION} characters, without NUL and marks of direction")
     return exact_json.checked_text(value, field)
 
