@@ -74,6 +74,7 @@ async def test_fields_count_before_and_after_the_file(service: Service) -> None:
         pytest.param([("file", "a", b"x"), ("tags", None, b'{"k":"a\\nb"}')], "tags", id="control character in a tag"),
         pytest.param([("file", "a", b"x"), ("tags", None, b'{"\\u202ek":"v"}')], "tags", id="turned text in a tag"),
         pytest.param([("file", "fake\u202egpj.exe", b"x")], "file", id="turned text in the name"),
+        pytest.param([("file", "1\u200f2.txt", b"x")], "file", id="a mark of direction in the name"),
         pytest.param([("file", "a\u2028b", b"x")], "file", id="line separator in the name"),
     ],
 )
@@ -110,6 +111,7 @@ async def test_what_is_no_form_is_refused(service: Service, content_type: str | 
     headers = {"content-type": content_type} if content_type else {}
     answer = await service.http.post("/files/upload", content=b"{}", headers=headers)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert [entry["field"] for entry in answer.json()["errors"]] == ["content-type"]
 
 
 async def test_a_form_that_is_cut_or_torn_is_refused_and_leaves_nothing(service: Service) -> None:
@@ -121,6 +123,7 @@ async def test_a_form_that_is_cut_or_torn_is_refused_and_leaves_nothing(service:
         assert (answer.status_code, answer.json()["type"]) == (400, "urn:opsbuddy:problem:malformed-request"), wrong[
             :80
         ]
+        assert answer.json()["errors"][0]["field"] == "body"
     assert service.kept == []
 
 
@@ -202,6 +205,7 @@ async def test_a_part_in_another_coding_is_refused_rather_than_kept_as_it_came(s
     )
     answer = await service.http.post("/files/upload", content=head + b"eA==\r\n--b--\r\n", headers=FORM)
     assert (answer.status_code, service.kept) == (415, [])
+    assert [entry["field"] for entry in answer.json()["errors"]] == ["file"]
 
 
 async def _once(piece: bytes) -> AsyncIterator[bytes]:

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import (
+    DEFAULT_MAX_HEADER_COUNT,
+    DEFAULT_MAX_HEADER_SIZE,
+    MAX_BOUNDARY_LENGTH,
+    MultipartParser,
+    parse_options_header,
+)
 
-from opsbuddy_core.errors import MalformedError, UnsupportedTypeError
+from opsbuddy_core.errors import FieldError, MalformedError, UnsupportedTypeError
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -18,6 +24,10 @@ if TYPE_CHECKING:
 QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 EXTENDED = re.compile(r";\s*filename\*\s*=\s*utf-8'[^';]*'([^\s;]+)", re.IGNORECASE)
 AS_IT_IS = frozenset({"7bit", "8bit", "binary"})
+UNREADABLE = (
+    f"what stands at a boundary is no part: expected at most {DEFAULT_MAX_HEADER_COUNT} header fields of {DEFAULT_MAX_HEADER_SIZE} bytes "
+    "and an empty line, each ending in CR LF, then the content"
+)
 ESCAPES = {"%22": '"', "%0D": "\r", "%0A": "\n"}  # what browsers escape in names, and nothing else
 
 
@@ -48,9 +58,12 @@ class FormReader:
     def __init__(self, content_type: str | None, body: AsyncIterator[bytes]) -> None:
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data":
-            raise UnsupportedTypeError("Send a form of type multipart/form-data with the file in a field named file.")
+            raise UnsupportedTypeError(
+                "Send a form of type multipart/form-data with the file in a field named file.",
+                errors=[FieldError("content-type", "expected multipart/form-data", "type")],
+            )
         if not (boundary := options.get(b"boundary")):
-            raise MalformedError("The Content-Type has no boundary; let the client library make that header.")
+            raise _unreadable("content-type", "it has no boundary; let the client library make that field")
         self._body = body
         self._events: deque[_Begin | bytes | _End] = deque()
         self._headers: dict[str, str] = {}
@@ -59,7 +72,7 @@ class FormReader:
         try:
             self._parser = MultipartParser(boundary, self._callbacks())
         except FormParserError as error:
-            raise MalformedError("The boundary in the Content-Type is too long.") from error
+            raise _unreadable("content-type", f"its boundary has more than {MAX_BOUNDARY_LENGTH} characters") from error
 
     async def parts(self) -> AsyncIterator[FormPart]:
         """Yield the parts; MalformedError when it is no complete form."""
@@ -110,12 +123,12 @@ class FormReader:
             chunk = await anext(self._body, None)
             if chunk is None:
                 if not self._complete:
-                    raise MalformedError("The form ends before its last boundary; send it again as a whole.")
+                    raise _unreadable("body", "it ends before the form's last boundary; send it again as a whole")
                 return None
             try:
                 self._parser.write(self._without_preamble(chunk))
             except FormParserError as error:
-                raise MalformedError("The body is no form as its Content-Type says.") from error
+                raise _unreadable("body", UNREADABLE) from error
         return self._events.popleft()
 
     def _without_preamble(self, chunk: bytes) -> bytes:
@@ -133,24 +146,32 @@ class FormReader:
     async def _chunks(self) -> AsyncIterator[bytes]:
         while not isinstance(event := await self._next(), _End):
             if event is None:
-                raise MalformedError("The form ends in the middle of a part; send it again as a whole.")
+                raise _unreadable("body", "it ends in the middle of a part; send it again as a whole")
             if isinstance(event, bytes):
                 yield event
 
     def _part(self, headers: dict[str, str]) -> FormPart:
         disposition, options = parse_options_header(headers.get("content-disposition"))
         if disposition != b"form-data" or b"name" not in options:
-            raise MalformedError("A part of the form has no name; each needs Content-Disposition: form-data; name=…")
+            raise _unreadable("body", "a part has no name; each needs Content-Disposition: form-data; name=…")
+        name = _decoded(options[b"name"])
         if (coding := headers.get("content-transfer-encoding", "binary").strip().lower()) not in AS_IT_IS:
-            raise UnsupportedTypeError(f"A part in the coding {coding[:40]} is not taken; send its bytes as they are.")
+            reason = f"the coding {coding[:40]} is not taken; send its bytes as they are"
+            raise UnsupportedTypeError(f"{name[:100]}: {reason}.", errors=[FieldError(name[:100], reason, "encoding")])
         filename = options.get(b"filename")
         return FormPart(
-            name=_decoded(options[b"name"]),
+            name=name,
             filename=_extended(headers["content-disposition"]) or (None if filename is None else _decoded(filename)),
             content_type=headers.get("content-type"),
             headers=headers,
             chunks=self._chunks(),
         )
+
+
+def _unreadable(place: str, reason: str) -> MalformedError:
+    return MalformedError(
+        f"The form cannot be read: {place}: {reason}.", errors=[FieldError(place, reason, "malformed")]
+    )
 
 
 def _extended(disposition: str) -> str | None:
