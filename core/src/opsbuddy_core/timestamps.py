@@ -6,6 +6,7 @@ tells: from 1e8 seconds, from 1e11 milliseconds, from 1e14 microseconds, from 1e
 refused: it is a wrong unit or a wrong clock, and nobody would find it again.
 """
 
+import math
 import re
 import time
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from functools import lru_cache
 SECOND = 1_000_000_000
 EARLIEST = 315_532_800 * SECOND  # 1980-01-01
 AHEAD = 86_400 * SECOND
+FARTHEST = 2**63  # in any unit farther ahead than data can lie
 UNITS = {"s": SECOND, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 _TEXT = re.compile(
@@ -40,16 +42,17 @@ def now() -> int:
 def parse(value: object, at: int | None = None) -> int:
     """Return the instant that a sender means; a TimestampError says why there is none. `at` is now."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise TimestampError("unreadable", "a time is RFC 3339 text such as 2026-01-31T12:00:00Z, or an epoch number")
+        raise TimestampError(
+            "unreadable", "is no time: expected RFC 3339 text such as 2026-01-31T12:00:00Z, or an epoch number"
+        )
     if isinstance(value, str):
         if value[-1:] == "Z" and (plain := _COMMON.fullmatch(value)):  # what nearly all senders write, quickly
             return bounded(_whole(plain[1]) + int((plain[2] or "0").ljust(9, "0")), at)
         text = value.strip()
-    else:
-        text = format(Decimal(repr(value)), "f")
-    if _EPOCH.fullmatch(text):
-        return bounded(_epoch(Decimal(text)), at)
-    return bounded(instant(text), at)
+        return bounded(_epoch(Decimal(text)) if _EPOCH.fullmatch(text) else instant(text), at)
+    if isinstance(value, float) and math.isnan(value):
+        raise TimestampError("unreadable", "is no number")
+    return bounded(FARTHEST if value >= FARTHEST else _epoch(Decimal(repr(value))), at)
 
 
 def instant(text: str) -> int:
@@ -57,7 +60,7 @@ def instant(text: str) -> int:
     if match := _TEXT.fullmatch(text):
         return _instant(match)
     raise TimestampError(
-        "unreadable", "not RFC 3339: expected something like 2026-01-31T12:00:00Z or 2026-01-31T12:00:00.123+01:00"
+        "unreadable", "is no time: expected something like 2026-01-31T12:00:00Z or 2026-01-31T12:00:00.123+01:00"
     )
 
 
@@ -78,7 +81,7 @@ def render(nanoseconds: int) -> str:
     """Return RFC 3339 in UTC with as many digits as are needed: 3, 6 or 9."""
     seconds, rest = divmod(nanoseconds, SECOND)
     try:
-        day = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        day = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
     except (ValueError, OverflowError, OSError):
         return f"{nanoseconds} ns"
     digits = f"{rest:09d}"
@@ -95,9 +98,7 @@ def _epoch(number: Decimal) -> int:
     for unit, least in (("ns", 10**17), ("us", 10**14), ("ms", 10**11), ("s", 10**8)):
         if number >= least:
             return int(number * UNITS[unit])
-    raise TimestampError(
-        "too_old", "an epoch number this small lies before 1973: send seconds, milli-, micro- or nanoseconds"
-    )
+    raise TimestampError("too_old", "lies before 1973 as an epoch number: send seconds, milli-, micro- or nanoseconds")
 
 
 def _instant(match: re.Match[str]) -> int:
@@ -106,12 +107,12 @@ def _instant(match: re.Match[str]) -> int:
     try:
         whole = datetime(year, month, day, hour, minute, 59 if leap else second, tzinfo=UTC)
     except ValueError as error:
-        raise TimestampError("unreadable", f"no such time: {error}") from error
+        raise TimestampError("unreadable", f"is no time: {error}") from error
     fraction = SECOND - 1 if leap else int((match[7] or "0")[:9].ljust(9, "0"))
     offset = 0
     if match[8]:
         hours, minutes = int(match[9]), int(match[10])
         if hours > 23 or minutes > 59:  # noqa: PLR2004 - a clock's face
-            raise TimestampError("unreadable", "no such offset: it goes from -23:59 to +23:59")
+            raise TimestampError("unreadable", "has an offset that there is not: it goes from -23:59 to +23:59")
         offset = (hours * 3600 + minutes * 60) * (1 if match[8] == "+" else -1)
     return (int(whole.timestamp()) - offset) * SECOND + fraction

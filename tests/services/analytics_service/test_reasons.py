@@ -33,6 +33,8 @@ ODD: list[tuple[dict[str, Any], str, str]] = [
     ({"operation": "\u2060"}, "operation", "empty"),
     ({"message": "x" * 65_537}, "message", "too_long"),
     ({"service": "a\nb"}, "service", "bad_characters"),
+    ({"service": "a\\b"}, "service", "bad_characters"),
+    ({"logger": "a\u202eb"}, "logger", "bad_characters"),
     ({"level": "LOUD"}, "level", "level_unknown"),
     ({"timestamp": "yesterday"}, "timestamp", "timestamp_unreadable"),
     ({"timestamp": 5}, "timestamp", "timestamp_too_old"),
@@ -59,6 +61,8 @@ async def test_every_door_gives_the_same_verdict(
     assert [answer.status_code for answer in answers] == [422, 207, 207]
     found = {(each["field"], each["code"]) for answer in answers for each in answer.json()["errors"]}
     assert found == {(field, code)}
+    reasons = {each["reason"] for answer in answers for each in answer.json()["errors"]}
+    assert all(each.isprintable() and "pattern" not in each for each in reasons), reasons
     assert REJECTED.labels(code)._value.get() - before == 3
     table = {each["code"] for each in (await embedded.http.get("/errors")).json()}
     assert code in table

@@ -19,6 +19,7 @@ from opsbuddy_core.web.heads import possible
 log = get_logger("http")
 UNREADABLE = "There was an error parsing the body"  # the framework's words for what its JSON reader gave up on
 MEDIA_TYPE = "application/problem+json"
+SHOWN = 100  # of what is wrong with one request
 REASON = "opsbuddy.reason"
 """Where the scope of a request carries the word for its failure."""
 WORDS = {  # what pydantic says of these shows an expression, or how it reads them
@@ -107,10 +108,11 @@ async def _invalid(request: Request, error: Exception) -> Response:
     broken = next((each for each in found if each["type"] == "json_invalid"), None)
     if broken is not None:
         return answer(_no_json(f"{broken['ctx']['error']} at character {broken['loc'][-1]}", request), request.scope)
-    entries = field_errors(found)
+    entries = field_errors(found[:SHOWN])
     names = ", ".join(dict.fromkeys(entry.field for entry in entries))
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     detail = (
-        f"{len(entries)} field{'s' if len(entries) > 1 else ''} cannot be used: {names}. See errors for the reasons."
+        f"{len(found)} field{'s' if len(found) > 1 else ''} cannot be used: {names}{more}. See errors for the reasons."
     )
     return answer(InvalidRequestError(detail, errors=entries), request.scope)
 

@@ -10,8 +10,11 @@ from pydantic import ValidationError
 from opsbuddy_core import documents, timestamps
 from opsbuddy_core.errors import FieldError, InvalidRequestError, TooLargeError
 from opsbuddy_timeseries_service import lineprotocol
-from opsbuddy_timeseries_service.models.points import MAX_ITEMS, Point, PointError
+from opsbuddy_timeseries_service.models.points import MAX_FIELDS, MAX_ITEMS, Point, PointError
+from opsbuddy_timeseries_service.models.values import MAX_TAGS
 
+SHOWN_ERRORS = 1000
+MOST = {"tags": MAX_TAGS, "fields": MAX_FIELDS}
 ESCAPED = re.compile(rb"\\.", re.DOTALL)
 WORDS = {
     "extra_forbidden": "is no field of a point",
@@ -109,9 +112,29 @@ def _take(intake: Intake, index: int, item: Any) -> None:
     try:
         intake.points.append(Point.model_validate(item))
     except ValidationError as error:
-        intake.errors.extend(reasons(index, error))
+        if len(intake.errors) < SHOWN_ERRORS:
+            intake.errors.extend(_too_many(index, item) or reasons(index, error))
+        else:
+            intake.errors.append(
+                PointError("point", f"is wrong, like the {SHOWN_ERRORS} that are named", "wrong", index)
+            )
     else:
         intake.positions.append(index)
+
+
+def _too_many(index: int, item: Any) -> list[PointError]:
+    """Return that there is too much of something: to name each of very many would take all the time and memory."""
+    parts = item if isinstance(item, dict) else {}
+    found = [
+        PointError(name, WORDS["too_long"].format(max_length=most), "too_long", index)
+        for name, most in MOST.items()
+        if isinstance(parts.get(name), dict) and len(parts[name]) > most
+    ]
+    if len(parts) > MAX_TAGS:
+        found.append(
+            PointError("point", f"has {len(parts)} members: {', '.join(Point.model_fields)} are all", "too_long", index)
+        )
+    return found
 
 
 def reasons(index: int, error: ValidationError) -> list[PointError]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from opsbuddy_core import timestamps
+from opsbuddy_timeseries_service.models.points import MAX_FIELDS
+from opsbuddy_timeseries_service.models.values import MAX_TAGS
 
 NAME = r"(?:\\[,= ]|\\(?![,= ])|[^\\,= ])+"  # a backslash before anything else is a backslash
 HEAD = re.compile(r"((?:\\[, ]|\\(?![, ])|[^\\, ])+)((?:,(?:\\ |\\(?! )|[^\\ ])*)?) +", re.DOTALL)
@@ -59,6 +61,8 @@ def _tags(text: str) -> dict[str, str]:
         if not match:
             raise LineError("tags", "cannot be read: expected ,key=value for each, with no empty key or value")
         key = _plain(match[1])
+        if len(tags) == MAX_TAGS:
+            raise LineError("tags", f"has more than {MAX_TAGS} entries")
         if key in tags:
             raise LineError(f"tags.{key}", "is there twice")
         tags[key] = _plain(match[2])
@@ -70,6 +74,8 @@ def _fields(line: str, position: int) -> tuple[dict[str, Any], str]:
     fields: dict[str, Any] = {}
     while match := FIELD.match(line, position):
         key = _plain(match[1])
+        if len(fields) == MAX_FIELDS:
+            raise LineError("fields", f"has more than {MAX_FIELDS} entries")
         if key in fields:
             raise LineError(f"fields.{key}", "is there twice")
         fields[key] = _value(key, match[2])

@@ -3,19 +3,18 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from opsbuddy_analytics_service.models import DeadLetters, Replay
 from opsbuddy_analytics_service.service.analytics import Analytics
+from opsbuddy_core.strict import Strict
 from opsbuddy_core.web.parameters import KNOWN_PARAMETERS
 
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")]
 
 
-class Chosen(BaseModel):
+class Chosen(Strict):
     """Which dead letters; all of them without `ids`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     ids: list[Id] | None = Field(None, max_length=1000)
 

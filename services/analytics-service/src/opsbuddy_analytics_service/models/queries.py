@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from opsbuddy_analytics_service.models.entries import (
     TIME_EXAMPLE,
@@ -14,6 +14,7 @@ from opsbuddy_analytics_service.models.entries import (
     absent_if_blank,
     without_nul,
 )
+from opsbuddy_core.strict import Strict
 
 Filter = Annotated[Label | None, BeforeValidator(absent_if_blank)]
 FieldName = Literal[
@@ -33,10 +34,8 @@ FacetName = Literal["service", "level", "logger", "operation"]
 FACETS: tuple[FacetName, ...] = ("service", "level", "logger", "operation")
 
 
-class LogFilter(BaseModel):
+class LogFilter(Strict):
     """Which logs; what is absent or blank does not narrow."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     service: Filter = None
     level: Annotated[Level | None, BeforeValidator(absent_if_blank)] = None
@@ -91,12 +90,10 @@ class FacetQuery(RangeFilter):
     limit: int = Field(10, ge=1, le=100, description="Values of each field at most")
 
 
-class ContextQuery(BaseModel):
+class ContextQuery(Strict):
     """The log around which is looked, named as it is answered, and how many lines before and after it."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
         json_schema_extra={
             "example": {"service": "file-service", "timestamp": TIME_EXAMPLE, "event_id": "5f0c33a1b2d4e6f8000001"}
         },

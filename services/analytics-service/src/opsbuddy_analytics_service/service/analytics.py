@@ -31,7 +31,7 @@ from opsbuddy_analytics_service.models import (
     StoredLog,
 )
 from opsbuddy_analytics_service.service import cursor, names
-from opsbuddy_analytics_service.service.intake import Intake
+from opsbuddy_analytics_service.service.intake import SHOWN_ERRORS, Intake
 from opsbuddy_analytics_service.service.metrics import LOGS, REJECTED
 from opsbuddy_analytics_service.service.names import ServiceNames
 from opsbuddy_analytics_service.service.reading import Reading
@@ -42,7 +42,6 @@ from opsbuddy_core.errors import FieldError, InvalidRequestError, NotFoundError,
 HOUR = 3600 * timestamps.SECOND
 FOREVER = 2**63 - 1
 MOVED = timestamps.SECOND  # farther than that no log of one instant is moved to stay apart from others
-SHOWN_ERRORS = 1000
 OF_STATUS = {413: "too_large", 415: "unsupported_type", 503: "journal_busy", 507: "disk_full"}
 
 

@@ -4,10 +4,10 @@
 body by `plain`, else each item by `_plain`. Whatever is not recognised goes to the judge, so that there is one verdict.
 """
 
+import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import orjson
@@ -28,7 +28,14 @@ from opsbuddy_core import documents, timestamps
 from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, TooLargeError
 
 LINE = re.compile(rb"\S[^\n]*")  # without an object for each blank line: a body can hold millions of them
-WORDS = {"unknown_field": "is no field of a log; put it into data", "missing": "is missing"}
+MOST_MEMBERS = 30  # of an item: to name each of very many would take all the time and memory
+SHOWN_ERRORS = 1000
+WORDS = {
+    "bad_characters": "has control characters or marks that turn the direction of text, or a service a backslash",
+    "missing": "is missing",
+    "not_an_object": "is no JSON object",
+    "unknown_field": "is no field of a log; put it into data",
+}
 LABEL, NAME = 256, 128
 KNOWN_LEVELS = frozenset(LEVELS)
 OPTIONAL = ("operation", "request_id", "trace_id", "event_id")
@@ -55,21 +62,14 @@ def from_json(raw: bytes) -> Intake:
             errors=[FieldError("logs", "is no list", "not_a_list")],
         )
     _count(len(items))
-    return _judge(list(enumerate(items)), [], raw)
+    return _judge(map(judge, items, itertools.count()), raw)
 
 
 def from_lines(raw: bytes) -> Intake:
     """Read one JSON object a line; blank lines do not count."""
-    lines = [found[0] for found in islice(LINE.finditer(raw), MAX_ITEMS + 1)]
+    lines = [found[0] for found in itertools.islice(LINE.finditer(raw), MAX_ITEMS + 1)]
     _count(len(lines))
-    items: list[tuple[int, Any]] = []
-    rejections: list[EntryError] = []
-    for index, line in enumerate(lines):
-        try:
-            items.append((index, documents.loads(line)))
-        except MalformedError:
-            rejections.append(EntryError("line", "is no JSON", "not_json", index))
-    return _judge(items, rejections, raw)
+    return _judge(map(_line, range(len(lines)), lines), raw)
 
 
 def from_single(raw: bytes) -> NewLog:
@@ -98,6 +98,9 @@ def judge(item: Any, index: int = 0) -> NewLog | list[EntryError]:
     """Return the log that an item is, or all that is wrong with it."""
     if (log := _plain(item)) is not None:
         return log
+    if type(item) is dict and len(item) > MOST_MEMBERS:
+        reason = f"has {len(item)} fields, and a log {len(NewLog._fields)}; put the others into data"
+        return [EntryError("log", reason, "unknown_field", index)]
     try:
         entry = LogEntry.model_validate(item)
     except ValidationError as error:
@@ -114,15 +117,22 @@ def _count(items: int) -> None:
         )
 
 
-def _judge(items: Sequence[tuple[int, Any]], rejections: list[EntryError], raw: bytes) -> Intake:
+def _line(index: int, line: bytes) -> NewLog | list[EntryError]:
+    try:
+        return judge(documents.loads(line), index)
+    except MalformedError:
+        return [EntryError("line", "is no JSON", "not_json", index)]
+
+
+def _judge(verdicts: Iterable[NewLog | list[EntryError]], raw: bytes) -> Intake:
+    """Put verdicts together. Of an item beyond those that are shown one reason is kept, which counts it."""
     entries: list[NewLog] = []
-    for index, item in items:
-        verdict = judge(item, index)
+    rejections: list[EntryError] = []
+    for verdict in verdicts:
         if isinstance(verdict, NewLog):
             entries.append(verdict)
         else:
-            rejections.extend(verdict)
-    rejections.sort(key=lambda each: each.index)
+            rejections += verdict if len(rejections) < SHOWN_ERRORS else verdict[:1]
     return Intake(entries, rejections, raw)
 
 
@@ -177,6 +187,4 @@ def _label(value: Any, longest: int) -> bool:
 def _reason(index: int, error: Any) -> EntryError:
     code = reasons.code(error["type"])
     reason = WORDS.get(code, error["msg"].removeprefix("Value error, "))
-    if code == "not_an_object":
-        reason = "is no JSON object"
     return EntryError(".".join(map(str, error["loc"])) or "log", reason, code, index)

@@ -6,10 +6,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from opsbuddy_core import timestamps
 from opsbuddy_core.errors import FieldError
-from opsbuddy_timeseries_service.models.values import TIME_EXAMPLE, FieldValue, Instant, Key, Measurement, TagText
+from opsbuddy_timeseries_service.models.values import (
+    MAX_TAGS,
+    TIME_EXAMPLE,
+    FieldValue,
+    Instant,
+    Key,
+    Measurement,
+    TagText,
+)
 
 MAX_ITEMS = 50_000
-MAX_TAGS = 64
 MAX_FIELDS = 256
 
 

@@ -3,12 +3,22 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from opsbuddy_core.errors import FieldError, InvalidRequestError
+from opsbuddy_core.strict import Strict
 from opsbuddy_timeseries_service.models.filters import Operator, TagFilter
-from opsbuddy_timeseries_service.models.points import MAX_TAGS
-from opsbuddy_timeseries_service.models.values import UNITS, Duration, Instant, TagText, Text, Value, blank
+from opsbuddy_timeseries_service.models.values import (
+    MAX_TAGS,
+    UNITS,
+    Duration,
+    Instant,
+    TagText,
+    Text,
+    Value,
+    blank,
+    few,
+)
 
 MAX_VALUES = 100
 MAX_PATTERN = 1024
@@ -23,10 +33,8 @@ Ranking = Literal["mean", "min", "max", "sum", "last"]
 Pattern = Annotated[str, StringConstraints(max_length=MAX_PATTERN)]
 
 
-class Condition(BaseModel):
+class Condition(Strict):
     """A condition on a tag. A series without the tag has the empty text there; expressions (RE2) have to fit the whole value."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     tag: Text
     operator: Operator = Field(
@@ -35,15 +43,13 @@ class Condition(BaseModel):
     value: Pattern | Annotated[list[Pattern], Field(min_length=1, max_length=MAX_VALUES)]
 
 
-class SeriesQuery(BaseModel):
+class SeriesQuery(Strict):
     """One field of one measurement over a range of time, as it is or in buckets of `every`.
 
     The order in which it is worked off: tags and filters, aggregate for each group and bucket, fill, transform, top.
     """
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
         json_schema_extra={
             "example": {
                 "measurement": "cpu",
@@ -59,7 +65,7 @@ class SeriesQuery(BaseModel):
 
     measurement: Text
     field: Text
-    tags: dict[Text, TagText] = Field(
+    tags: Annotated[dict[Text, TagText], BeforeValidator(few)] = Field(
         default_factory=dict, max_length=MAX_TAGS, description="Only series with these values"
     )
     filters: list[Condition] = Field(

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringCon
 
 from opsbuddy_core import bidi, timestamps
 
+MAX_TAGS = 64
 MAX_TEXT = 64 * 1024
 LEGIBLE = rf"^[^\x00-\x1f\x7f{bidi.MARKS}]+$"
 RESERVED = frozenset({"logs"})  # the measurement of the analytics service, where both use one bucket
@@ -78,6 +79,13 @@ def _duration(value: object) -> int:
 def blank(value: object) -> object:
     """Return nothing for an empty text, as forms send it."""
     return None if isinstance(value, str) and not value.strip() else value
+
+
+def few(value: object) -> object:
+    """Refuse more tags than a point has, before each is looked at."""
+    if isinstance(value, dict) and len(value) > MAX_TAGS:
+        raise ValueError(f"has {len(value)} entries; a point has at most {MAX_TAGS}")
+    return value
 
 
 def duration_text(value: int) -> str:

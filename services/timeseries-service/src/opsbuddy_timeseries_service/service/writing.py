@@ -4,12 +4,10 @@ from collections import Counter
 from dataclasses import replace
 
 from opsbuddy_core.errors import InvalidRequestError
-from opsbuddy_timeseries_service.intake import Intake
+from opsbuddy_timeseries_service.intake import SHOWN_ERRORS, Intake
 from opsbuddy_timeseries_service.metrics import POINTS, REASONS
 from opsbuddy_timeseries_service.models.points import ItemError, WriteResult
 from opsbuddy_timeseries_service.storage import PointStore
-
-SHOWN_ERRORS = 1000
 
 
 class Writing:
