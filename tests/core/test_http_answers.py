@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from opsbuddy_core.web import protocol
 from opsbuddy_core.web.cycle import AT_ONCE
 from opsbuddy_core.web.head import Limits
 from opsbuddy_core.web.protocol import limited
@@ -46,6 +47,9 @@ async def serving(app: App, **settings: Any) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for connection in list(state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)  # for their last callbacks
 
 
 @asynccontextmanager
@@ -293,3 +297,59 @@ async def test_a_target_may_be_absolute_and_then_says_itself_whom_it_is_for(
     scope = scopes[0]
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     assert (scope["path"], scope["raw_path"], scope["query_string"], *hosts) == seen
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+async def test_an_answer_that_closes_the_connection_reaches_a_client_that_writes_all_before_it_reads(version: bytes):
+    async with connected(answering(b"no", status=403)) as (reader, writer):
+        writer.write(b"POST / HTTP/%b\r\nHost: t\r\nConnection: close\r\nContent-Length: 20000000\r\n\r\n" % version)
+        for _ in range(20):
+            writer.write(bytes(1_000_000))
+            await writer.drain()
+        answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert b"no" in answer.partition(b"\r\n\r\n")[2]
+
+
+async def test_a_client_that_never_stops_sending_is_cut_off_in_the_end(monkeypatch):
+    monkeypatch.setattr(protocol, "LONGEST_LINGER_SECONDS", 0.5)
+    async with connected(answering(b"no", status=403)) as (_, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: 20000000\r\n\r\n")
+        with pytest.raises(ConnectionError):  # noqa: PT012 - which of the writes sees it is chance
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+
+
+UPGRADE = b"POST /%d HTTP/1.1\r\nHost: t\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+
+
+@pytest.mark.parametrize("step", [1, 7, 10_000])
+async def test_a_request_that_would_rather_speak_http_2_is_answered_in_http_1_1_with_its_body_on_a_connection_that_stays(
+    step: int,
+):
+    requests = b"".join(
+        (
+            UPGRADE % 0 + b"Content-Length: 3\r\n\r\nabc",
+            UPGRADE % 1 + b"Transfer-Encoding: chunked\r\n\r\n2\r\nde\r\n1;x=y\r\nf\r\n0\r\n\r\n",
+            UPGRADE.replace(b"POST", b"GET") % 2 + b"\r\n",
+            b"POST /3 HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: 3\r\n\r\nghi",
+        )
+    )
+    async with connected(echo) as (reader, writer):
+        for at in range(0, len(requests), step):
+            writer.write(requests[at : at + step])
+            await asyncio.sleep(0)
+        answers = (await reader.read()).split(b"HTTP/1.1 200 OK\r\n")[1:]
+    assert [answer.partition(b"\r\n\r\n")[2] for answer in answers] == [
+        b"3\r\nabc\r\n0\r\n\r\n",
+        b"3\r\ndef\r\n0\r\n\r\n",
+        b"0\r\n\r\n",
+        b"3\r\nghi\r\n0\r\n\r\n",
+    ]
+
+
+async def test_many_such_requests_at_once_are_answered_one_after_the_other():
+    answer = await said(answering(), (UPGRADE.replace(b"POST", b"GET") % 0 + b"\r\n") * 2000 + LAST)
+    assert answer.count(b"HTTP/1.1 200 ") == 2001

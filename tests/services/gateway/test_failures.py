@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import json
 import time
 from pathlib import Path
 
@@ -183,6 +184,22 @@ def _send_all_then_read(port: int, path: str, size: int) -> tuple[int, bytes]:
         return answer.status, answer.read()
     finally:
         connection.close()
+
+
+@cases(
+    "path, size, status, reason",
+    [
+        ("/api/files/%2e%2e/x", 20 << 20, 400, "bad_request"),
+        ("/api/nothing", 20 << 20, 413, "body_too_large"),
+        ("/api/nothing", 60_000, 404, "no_route"),
+    ],
+)
+async def test_a_refusal_reaches_a_client_that_writes_all_before_it_reads(
+    gateway: Gateway, path: str, size: int, status: int, reason: str
+):
+    for _ in range(5):
+        got, body = await asyncio.to_thread(_send_all_then_read, gateway.port, path, size)
+        assert (got, json.loads(body)["reason"]) == (status, reason)
 
 
 @pytest.mark.parametrize("chunked", [False, True])

@@ -61,7 +61,11 @@ NEXT = b"GET /api/files/smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
         b"GET /api/files/x%5c..%5cy HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET /api/files/x%00 HTTP/1.1\r\nHost: a\r\n\r\n",
         b"POST /api/files/x HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"GET /api/files/x HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 9\r\n\r\n",
+        b"GET /api/files/x HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 9\r\n\r\n",
+        LINE + b"Connection: upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n",
+        LINE + b"Connection: upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n",
+        b"CONNECT /api/files/x HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n",
         CHUNKED + b"3\r\nabc\n0\r\n\r\n",
         CHUNKED + b"3;x=\ny\r\nabc\r\n0\r\n\r\n",
         CHUNKED + b"0x3\r\nabc\r\n0\r\n\r\n",
@@ -170,9 +174,16 @@ async def test_a_malformed_request_behind_a_good_one_does_not_take_its_answer(ga
     writer.transport.abort()
 
 
-async def test_an_upgrade_that_is_not_known_is_answered_in_http(gateway: Gateway):
-    upgrade = b"GET /api/files/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n"
-    assert (await raw(gateway.port, upgrade)).startswith(b"HTTP/1.1 200 ")
+@pytest.mark.parametrize(
+    "body", [b"\r\n", b"Content-Length: 3\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"]
+)
+async def test_an_upgrade_that_is_not_known_is_answered_in_http_and_its_body_arrives(gateway: Gateway, body: bytes):
+    upgrade = (
+        b"POST /api/files/count HTTP/1.1\r\nHost: a\r\nConnection: close, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    )
+    answer = await raw(gateway.port, upgrade + body)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b"\r\n\r\n3" if b"abc" in body else b"\r\n\r\n0")
 
 
 @cases(

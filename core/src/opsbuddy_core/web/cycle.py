@@ -190,7 +190,7 @@ class Cycle(RequestResponseCycle):
         self.response_complete = True
         self.transport.finish(last)
         self.wake()
-        if not self.keep_alive:
+        if not (self.keep_alive or self.more_body):
             self.transport.close()
         self.on_response()
 

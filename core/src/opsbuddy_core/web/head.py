@@ -21,9 +21,9 @@ class Limits:
 
 
 def fault(
-    target: bytes, headers: Sequence[tuple[bytes, bytes]], version: str, limits: Limits, *, upgrade: bool = False
+    method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]], version: str, limits: Limits, *, upgrade: bool
 ) -> OpsBuddyError | None:
-    """Return why a request is refused, or None. Names are lower case; `upgrade`: the client asks for another protocol."""
+    """Return why a request is refused, or None. Names are lower case; `upgrade`: the connection is to speak another protocol."""
     size = len(target)
     once: dict[bytes, bytes] = {}
     wrong: str | None = None
@@ -44,6 +44,8 @@ def fault(
             f"and {limits.head_bytes} bytes are read.",
             reason="bad_request",
         )
+    if method == b"CONNECT":
+        wrong = "CONNECT asks for a tunnel, and there is none here; send the request itself."
     wrong = wrong or _framing(once, version, upgrade=upgrade)
     return MalformedError(wrong, reason="bad_request") if wrong else None
 

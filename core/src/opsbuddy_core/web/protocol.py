@@ -24,9 +24,8 @@ from opsbuddy_core.web.batched import BatchedTransport
 from opsbuddy_core.web.cycle import AT_ONCE, Cycle
 from opsbuddy_core.web.head import Limits, fault
 
-LINGER_SECONDS = (
-    2.0  # a client that is still sending needs time to see the answer: closed at once, a reset may overtake it
-)
+LINGER_SECONDS, LONGEST_LINGER_SECONDS = 2.0, 30.0  # without a word, and in all
+FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 AUTHORITY = re.compile(rb"[^:/?#]+://(?:[^/?#@]*@)?([^/?#]*)")
 EXTENSIONS: dict[str, dict[str, str]] = {AT_ONCE: {}}
 
@@ -53,7 +52,9 @@ class HttpProtocol(HttpToolsProtocol):
     ending: Callable[[], bool]
     cycle: Cycle
     _head_open = True
-    _refused = False
+    _over = False  # nothing more is taken
+    _resuming = False
+    _linger_until = _heard = 0.0
     _quiet = 0  # bytes since the last that a request could use: of an endless head, of endless trailers
     _timer: asyncio.TimerHandle | None = None
     _idle_since = 0.0
@@ -79,12 +80,20 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     @override
+    def shutdown(self) -> None:
+        if self._over:  # its answer is sent, and the end of the process waits for nobody who only goes on sending
+            self.transport.close()
+        else:
+            super().shutdown()
+
+    @override
     def data_received(self, data: bytes) -> None:
-        if self._refused:
+        if self._over:
+            self._heard = self.loop.time()
             return
         self._quiet += len(data)
         try:
-            self.parser.feed_data(data)
+            self._feed(data)
         except httptools.HttpParserError:
             self._refuse(
                 MalformedError(
@@ -93,14 +102,34 @@ class HttpProtocol(HttpToolsProtocol):
                 )
             )
             return
-        except (
-            httptools.HttpParserUpgrade
-        ):  # to anything else, answering in HTTP/1.1 is what a server does that does not know it
-            if not self._refused and self._should_upgrade():
-                self._unset_keepalive_if_required()
-                self.handle_websocket_upgrade()
-        if self._quiet and not self._refused:
+        if self._quiet and not self._over:
             self._incomplete()
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        """Let the parser read; it stops behind the head of a request for another protocol."""
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stopped:
+                if self._over:
+                    return
+                if self._should_upgrade():
+                    self._unset_keepalive_if_required()
+                    self.handle_websocket_upgrade()
+                    return
+                self._resume()
+                data = memoryview(data)[stopped.args[0] :]
+            else:
+                return
+
+    def _resume(self) -> None:
+        """Read the body as HTTP/1.1: a server may pass over an upgrade, and some clients ask for HTTP/2 so with each request."""
+        framing = b"".join(b"%b: %b\r\n" % field for field in self.headers if field[0] in FRAMING)
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        self._resuming = True
+        self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
+        self._resuming = False
 
     def _incomplete(self) -> None:
         """Look at what has come of a head or of trailers without their end."""
@@ -158,7 +187,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def on_message_begin(self) -> None:
-        if self._refused:
+        if self._over or self._resuming:
             return
         self._head_open, self.expect_100_continue = True, False
         self.url, self.headers = b"", []
@@ -177,12 +206,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def on_url(self, url: bytes) -> None:
-        if not self._refused:
+        if self._head_open and not self._over:
             self.url += url
 
     @override
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._head_open and not self._refused:  # what follows the head are trailers, and nobody asked for them
+        if self._head_open and not self._over:  # what follows the head are trailers, and nobody asked for them
             name = name.lower()
             if name == b"expect" and value.lower() == b"100-continue":
                 self.expect_100_continue = True
@@ -190,19 +219,20 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def on_headers_complete(self) -> None:
-        if self._refused:
+        if self._over or self._resuming:
             return
         self._head_open, self._quiet = False, 0
         self._stop_timer()
         parser, scope, headers = self.parser, self.scope, self.headers
-        upgrade, version = parser.should_upgrade(), parser.get_http_version()
-        error = fault(self.url, headers, version, self.limits, upgrade=upgrade)
+        method, version = parser.get_method(), parser.get_http_version()
+        upgrade = parser.should_upgrade() and self._should_upgrade()
+        error = fault(method, self.url, headers, version, self.limits, upgrade=upgrade)
         if error is not None:
             self._refuse(error)
             return
-        scope["method"] = parser.get_method().decode("ascii")
+        scope["method"] = method.decode("ascii")
         scope["http_version"] = version
-        if upgrade and self._should_upgrade():
+        if upgrade:
             return
         self._locate()
         before = self.cycle
@@ -215,8 +245,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.on_response_complete,
             ending=self.ending,
             expect_100_continue=self.expect_100_continue and version == "1.1",
-            # with an upgrade, to the parser the connection now speaks the other protocol
-            keep_alive=version == "1.1" and parser.should_keep_alive() and not upgrade,
+            keep_alive=version == "1.1" and parser.should_keep_alive(),
         )
         if before is None or before.response_complete:
             self._start_asgi_task(cycle, self.app)
@@ -240,11 +269,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def on_body(self, body: bytes) -> None:
-        if self._refused:
+        if self._over:
             return
         self._quiet = 0
         cycle = self.cycle
-        if cycle.response_complete or (self.parser.should_upgrade() and self._should_upgrade()):
+        if cycle.response_complete:
             return
         cycle.body += body
         if len(cycle.body) > HIGH_WATER_LIMIT:
@@ -253,11 +282,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def on_message_complete(self) -> None:
-        if self._refused:
+        if self._over or self.parser.should_upgrade():  # the body, if there is one, is still to come
             return
         self._quiet = 0
         cycle = self.cycle
-        if cycle is None or cycle.response_complete or (self.parser.should_upgrade() and self._should_upgrade()):
+        if cycle is None or cycle.response_complete:
             return
         cycle.more_body = False
         cycle.wake()
@@ -274,6 +303,9 @@ class HttpProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
+        if self.cycle.response_complete and not self.cycle.keep_alive:  # in the middle of its body
+            self._linger()
+            return
         self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
@@ -289,7 +321,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _refuse(self, error: OpsBuddyError) -> None:
         """Take nothing more; answer if nothing else is being answered, and close once the client can have seen it."""
-        self._refused = True
+        self._over = True
         self._stop_timer()
         refusal.account(error, self.client[0] if self.client else None)
         cycle = self.cycle
@@ -303,9 +335,23 @@ class HttpProtocol(HttpToolsProtocol):
                 self.transport.close()
                 return
         self.transport.write(refusal.message(error, getattr(self, "url", b""), self.reason_header))
-        if not self.transport.can_write_eof():
-            self.transport.close()
-            return
-        self.transport.write_eof()
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close once the client can have seen the answer: closed while it is still sending, a reset may overtake it."""
+        self._over = True
+        if self.transport.can_write_eof():  # TLS cannot
+            self.transport.write_eof()
         self.flow.resume_reading()
-        self._timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        self._heard = self.loop.time()
+        self._linger_until = self._heard + LONGEST_LINGER_SECONDS
+        self._leave()
+
+    def _leave(self) -> None:
+        """Close where nothing came for long enough, and look again where something did."""
+        now = self.loop.time()
+        left = min(self._heard + LINGER_SECONDS, self._linger_until) - now
+        if left <= 0:
+            self.transport.close()
+        else:
+            self._timer = self.loop.call_later(left, self._leave)
