@@ -13,6 +13,7 @@ from aiohttp import web
 
 from opsbuddy_core.resource import API_VERSION, KIND
 from tests.support.certificates import self_signed
+from tests.support.closing import close
 
 HOST, NAMESPACE = "localhost", "opsbuddy"
 CREATED = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -106,7 +107,7 @@ class FakeApiServer:
         try:
             yield server
         finally:
-            await runner.cleanup()
+            await close(runner)
 
     def _mount(self) -> ssl.SSLContext:
         certificate, key = self_signed(HOST)

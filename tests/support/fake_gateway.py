@@ -10,6 +10,8 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tests.support.closing import close
+
 SERVICES = {
     "file-service": ("/api/files", 8001),
     "utility-service": ("/api/utils", 8002),
@@ -148,7 +150,7 @@ class FakeGateway:
     async def stop(self) -> None:
         """Stop listening and cut every connection."""
         if self._runner:
-            await self._runner.cleanup()
+            await close(self._runner)
         self._runner = None
 
     async def _status(self, _: web.Request) -> web.Response:

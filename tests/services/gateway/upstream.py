@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
+from tests.support.closing import stop_listening
+
 
 @dataclass
 class Seen:
@@ -59,7 +61,7 @@ class Upstream:
     async def stop(self) -> None:
         """Stop listening and cut every connection."""
         if self._server:
-            self._server.close()
+            await stop_listening(self._server)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

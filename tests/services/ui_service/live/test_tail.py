@@ -16,6 +16,7 @@ from opsbuddy_ui_service.rendering.assets import Assets
 from opsbuddy_ui_service.rendering.pages import Rendering
 from opsbuddy_ui_service.settings import UiSettings
 from opsbuddy_ui_service.views.platform import Surroundings
+from tests.support.closing import close
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Source:
 
     async def stop(self) -> None:
         if self.runner:
-            await self.runner.cleanup()
+            await close(self.runner)
 
     async def write(self, *messages: str) -> None:
         async with self.more:
