@@ -135,6 +135,63 @@ async def test_a_form_that_cannot_be_read_is_refused_here(
     assert not gateway.received
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "sent"),
+    [
+        ("POST", "/api/analytics/logs", b"level=INFO&message=first&message=second"),
+        ("GET", "/api/analytics/logs?message=first&level=INFO&message=second", b""),
+    ],
+    ids=["of a form", "of an address"],
+)
+async def test_a_field_that_is_there_twice_is_named_and_none_of_both_is_dropped(
+    http: httpx2.AsyncClient, gateway: FakeGateway, method: str, path: str, sent: bytes
+) -> None:
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    answer = await http.request(method, path, content=sent, headers=form)
+    assert (answer.status_code, [each["field"] for each in answer.json()["errors"]]) == (422, ["message"])
+    assert not gateway.received
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-type": "multipart/form-data; boundary=x"},
+        {"content-type": "text/plain"},
+        {"content-type": "application/json", "content-encoding": "gzip"},
+    ],
+    ids=["multipart", "text", "compressed"],
+)
+async def test_a_log_of_another_type_is_refused_with_those_that_are_taken(
+    http: httpx2.AsyncClient, gateway: FakeGateway, headers: dict[str, str]
+) -> None:
+    answer = await http.post("/api/analytics/logs", content=b"level=INFO", headers=headers)
+    assert answer.status_code == 415
+    assert "application/x-www-form-urlencoded or as application/json" in answer.json()["detail"]
+    assert not gateway.received
+
+
+async def test_json_that_curl_sends_as_a_form_is_json(http: httpx2.AsyncClient, gateway: FakeGateway) -> None:
+    gateway.answers["POST", "/api/analytics/logs/single"] = (201, JSON, b"{}")
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    await http.post("/api/analytics/logs", content=b'{"message": "a=b&c"}', headers=form)
+    assert json.loads(gateway.received[0].body) == {"message": "a=b&c"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/nope/x", 404),
+        ("PUT", "/api/services/status", 405),
+        ("DELETE", "/api/configs", 405),
+        ("GET", "/api/system/execute", 405),
+    ],
+)
+async def test_what_is_not_there_is_not_found_and_what_cannot_be_done_is_no_wrong_field(
+    http: httpx2.AsyncClient, method: str, path: str, status: int
+) -> None:
+    assert (await http.request(method, path)).status_code == status
+
+
 async def test_logs_are_found_by_the_parameters_of_the_query(http: httpx2.AsyncClient, gateway: FakeGateway) -> None:
     gateway.answers["POST", "/api/analytics/logs/query"] = (200, JSON, b'{"logs": []}')
     assert (await http.get("/api/analytics/logs?service=file-service&level=ERROR&limit=10")).json() == {"logs": []}

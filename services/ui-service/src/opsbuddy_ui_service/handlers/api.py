@@ -1,22 +1,31 @@
 """The small API of the UI: what the services offer, under the UI's own address, through the gateway."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qsl, quote
 
 import orjson
 from fastapi import APIRouter, Request
 
-from opsbuddy_core.errors import FieldError, InvalidRequestError, MalformedError, NotFoundError
+from opsbuddy_core.errors import (
+    FieldError,
+    InvalidRequestError,
+    MalformedError,
+    NotFoundError,
+    UnsupportedTypeError,
+)
 from opsbuddy_ui_service.clients.gateway import CREDENTIALS, HttpGateway
 from opsbuddy_ui_service.handlers.bodies import whole
 from opsbuddy_ui_service.handlers.relay import Onward, Relay, onward
 
-Service = Literal["files", "utils", "analytics", "timeseries"]
+SERVICES = ("files", "utils", "analytics", "timeseries")
 MAX_LOG = 512 * 1024
 MAX_FIELDS = 20
 JSON = {"content-type": "application/json"}
+FORM = "application/x-www-form-urlencoded"
+KINDS = (FORM, JSON["content-type"])
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 LOG = {
     "type": "object",
     "required": ["timestamp", "level", "logger", "message", "service"],
@@ -95,7 +104,7 @@ def _utility(gateway: HttpGateway) -> APIRouter:
     async def read_configs(request: Request) -> Relay:
         return Relay(gateway, onward(request, "/api/utils/configs"))
 
-    kinds = ("application/x-www-form-urlencoded", "multipart/form-data", "application/json")
+    kinds = (*KINDS, "multipart/form-data")
 
     @routes.post("/configs", summary="Create a configuration", openapi_extra=_takes(CONFIG, *kinds))
     async def create_config(request: Request) -> Relay:
@@ -119,17 +128,12 @@ def _analytics(gateway: HttpGateway) -> APIRouter:
 
     @routes.get("/logs", summary="Find logs; the parameters are the members of the analytics service's query")
     async def read_logs(request: Request) -> Relay:
-        query = orjson.dumps(dict(request.query_params))
+        query = orjson.dumps(_once(request.query_params.multi_items()))
         return Relay(gateway, Onward("POST", "/api/analytics/logs/query", _accepting(request), query))
 
-    kinds = ("application/x-www-form-urlencoded", "application/json")
-
-    @routes.post("/logs", summary="Store one log", openapi_extra=_takes(LOG, *kinds), status_code=HTTPStatus.CREATED)
+    @routes.post("/logs", summary="Store one log", openapi_extra=_takes(LOG, *KINDS), status_code=HTTPStatus.CREATED)
     async def create_log(request: Request) -> Relay:
-        body = await whole(request, MAX_LOG)
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            body = orjson.dumps(log_of_form(body))
-        return Relay(gateway, Onward("POST", "/api/analytics/logs/single", _accepting(request), body))
+        return Relay(gateway, Onward("POST", "/api/analytics/logs/single", _accepting(request), await _log(request)))
 
     @routes.get("/metrics", summary="Logs by service")
     async def read_metrics(request: Request) -> Relay:
@@ -146,14 +150,24 @@ def _services(gateway: HttpGateway) -> APIRouter:
     """Everything else that the services offer, under the same addresses as at the gateway: the pages ask here, their own origin."""
     routes = APIRouter(include_in_schema=False)
 
-    async def relay(service: Service, rest: str, request: Request) -> Relay:  # noqa: ARG001 - the framework checks it
+    async def relay(rest: str, request: Request) -> Relay:
         if any(part in {".", ".."} for part in rest.split("/")):
             raise NotFoundError(f"There is nothing at {rest}.")
         path = request.scope["raw_path"].decode("ascii")  # as it was sent: a name may have an encoded slash in it
         return Relay(gateway, onward(request, path))
 
-    routes.add_api_route("/{service}/{rest:path}", relay, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+    for service in SERVICES:
+        routes.add_api_route(f"/{service}/{{rest:path}}", relay, methods=METHODS)
     return routes
+
+
+async def _log(request: Request) -> bytes:
+    """Return the log of a request as JSON. A form that begins like JSON is JSON: `curl -d` sends it so."""
+    body = await whole(request, MAX_LOG)
+    kind = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
+    if kind not in KINDS or request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedTypeError(f"A log is sent as {' or as '.join(KINDS)}, without a Content-Encoding.")
+    return orjson.dumps(log_of_form(body)) if kind == FORM and not body.lstrip().startswith(b"{") else body
 
 
 def log_of_form(body: bytes) -> dict[str, Any]:
@@ -162,7 +176,7 @@ def log_of_form(body: bytes) -> dict[str, Any]:
         fields = parse_qsl(body.decode(), errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError as error:
         raise MalformedError(f"The form is not UTF-8, or has more than {MAX_FIELDS} fields.") from error
-    log: dict[str, Any] = dict(fields)
+    log: dict[str, Any] = dict(_once(fields))
     if "data" in log:
         try:
             log["data"] = orjson.loads(log["data"])
@@ -173,6 +187,15 @@ def log_of_form(body: bytes) -> dict[str, Any]:
                 errors=[FieldError("data", reason)],
             ) from error
     return log
+
+
+def _once(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the values by their names, of which each may be there once: of two, neither is meant more than the other."""
+    names = [name for name, _ in fields]
+    if repeated := list(dict.fromkeys(name for name in names if names.count(name) > 1)):
+        errors = [FieldError(name, "it is there more than once") for name in repeated]
+        raise InvalidRequestError(f"{', '.join(repeated)[:200]}: send each once.", errors=errors)
+    return dict(fields)
 
 
 def _accepting(request: Request) -> Mapping[str, str]:
