@@ -47,6 +47,12 @@ def test_what_is_no_time_is_said_to_be_none(typed: str) -> None:
     assert read({"start": typed}, NOW).wrong["start"]
 
 
+@pytest.mark.parametrize("typed", ["25:61", "24:00", "12:61:00", "03:04:75"])
+def test_a_time_that_no_clock_shows_is_said_with_how_far_a_clock_goes(typed: str) -> None:
+    reason = "is no time of a day: hours go from 00 to 23, minutes and seconds from 00 to 59"
+    assert read({"start": typed, "end": typed}, NOW).wrong == {"start": reason, "end": reason}
+
+
 def test_without_a_time_it_is_the_last_hour() -> None:
     search = read({}, NOW)
     assert (search.first, search.last, search.wrong) == (NOW - HOUR, NOW, {})

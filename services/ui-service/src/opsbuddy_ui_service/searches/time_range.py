@@ -45,12 +45,19 @@ def moment(text: str, now: int) -> int:
             raise ValueError("lies before 1980")
         return at
     if CLOCK.fullmatch(text):
-        day = timestamps.render(now)[:10]
-        at = timestamps.parse(f"{day}T{text if len(text) > 5 else text + ':00'}Z", now)  # noqa: PLR2004 - HH:MM
-        return at if at <= now else at - DAY
+        return _last(text if len(text) > 5 else f"{text}:00", now)  # noqa: PLR2004 - HH:MM
     if whole := TO_THE_MINUTE.fullmatch(text):
         text = f"{whole[1]}:00{whole[2] or ''}"
     try:
         return timestamps.parse(text, now)
     except timestamps.TimestampError as error:
         raise ValueError(f"is no time: {EXAMPLES}" if error.code == "unreadable" else str(error)) from error
+
+
+def _last(clock: str, now: int) -> int:
+    """Return the last instant at which a clock showed `HH:MM:SS` in UTC."""
+    try:
+        at = timestamps.parse(f"{timestamps.render(now)[:10]}T{clock}Z", now)
+    except timestamps.TimestampError as error:
+        raise ValueError("is no time of a day: hours go from 00 to 23, minutes and seconds from 00 to 59") from error
+    return at if at <= now else at - DAY
