@@ -79,10 +79,15 @@ def test_annotated_tables_become_typed_rows() -> None:
         b"#datatype,string,long,boolean\r\n,result,table,_value\r\n,_result,1,true\r\n\r\n"
     )
     assert rows(raw) == [
-        {"result": "_result", "table": 0, "t": "a\nb", "_value": 1.5},
-        {"result": "_result", "table": 0, "t": "", "_value": None},
-        {"result": "_result", "table": 1, "_value": True},
+        {"t": "a\nb", "_value": 1.5},
+        {"t": "", "_value": None},
+        {"_value": True},
     ]
+
+
+def test_a_column_may_be_named_like_what_surrounds_the_tables() -> None:
+    raw = b"#datatype,string,long,string,string,string\r\n,result,table,error,result,table\r\n,_result,0,timeout,failed,t1\r\n"
+    assert rows(raw) == [{"error": "timeout", "result": "failed", "table": "t1"}]
 
 
 def test_an_error_within_the_answer_is_raised() -> None:

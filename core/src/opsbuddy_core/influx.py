@@ -18,6 +18,7 @@ from opsbuddy_core.flux import Flux
 from opsbuddy_core.settings import InfluxSettings
 
 LIMIT = aiohttp.ClientTimeout(total=20, sock_connect=3)
+FIRST = 3  # column with something of the row itself; a tag may be named like those before, result and table
 MAX_ANSWER = 128 * 1024 * 1024  # bytes; a query that asks for more shall not take the process with it
 REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
 SET_UP_WRONG = {
@@ -141,12 +142,11 @@ def rows(raw: bytes) -> list[Row]:
             types, names = line, None
         elif names is None:
             names = line
-        elif "error" in names:
-            raise InfluxError(line[names.index("error")])
+        elif names[1:3] == ["error", "reference"]:
+            raise InfluxError(line[1])
         else:
-            found.append(
-                {name: _value(kind, value) for name, kind, value in zip(names, types, line, strict=False) if name}
-            )
+            cells = zip(names[FIRST:], types[FIRST:], line[FIRST:], strict=False)
+            found.append({name: _value(kind, value) for name, kind, value in cells})
     return found
 
 

@@ -3,9 +3,12 @@ import time
 from typing import Any
 
 import cramjam
+import orjson
 import pytest
 
 from opsbuddy_core import timestamps
+from opsbuddy_core.errors import DeadlineError, InvalidRequestError, OpsBuddyError, UnavailableError
+from opsbuddy_timeseries_service.handlers.prometheus import failure
 from tests.services.timeseries_service import remote
 from tests.services.timeseries_service.conftest import Service, point
 from tests.support.cases import cases
@@ -183,7 +186,57 @@ async def test_what_cannot_be_answered_is_said_in_the_apis_own_form(
 async def test_a_data_source_finds_what_it_asks_for_when_it_is_set_up(embedded: Service) -> None:
     build = (await embedded.http.get("/api/v1/status/buildinfo")).json()
     assert (build["status"], build["data"]["version"].count(".")) == ("success", 2)
-    assert (await embedded.http.get("/api/v1/metadata")).json() == {"status": "success", "data": {}}
+    for path, data in (("metadata", {}), ("rules", {"groups": []}), ("alerts", {"alerts": []})):
+        assert (await embedded.http.get(f"/api/v1/{path}")).json() == {"status": "success", "data": data}
+
+
+async def test_exemplars_are_none_and_their_query_is_checked(embedded: Service) -> None:
+    assert (await ask(embedded, "query_exemplars", query="up", start=0, end=1))["data"] == []
+    assert (await ask(embedded, "query_exemplars", 400, query="up{"))["errorType"] == "bad_data"
+
+
+@cases(
+    ("method", "path", "content", "status", "kind"),
+    [
+        ("GET", "/api/v1/targets", b"", 404, "not_found"),
+        ("DELETE", "/api/v1/query", b"", 405, "bad_data"),
+        ("POST", "/api/v1/label/job/values", b"", 405, "bad_data"),
+        ("POST", "/api/v1/query", b"query=" + b"u" * 17 * 1024 * 1024, 413, "bad_data"),
+    ],
+)
+async def test_failures_below_the_apis_path_have_its_form_whatever_they_are_of(
+    embedded: Service, method: str, path: str, content: bytes, status: int, kind: str
+) -> None:
+    answer = await embedded.http.request(method, path, content=content)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
+    assert ("allow" in answer.headers) == (status == 405)
+    found = answer.json()
+    assert (found.pop("status"), found.pop("errorType")) == ("error", kind)
+    assert list(found) == ["error"]
+    assert found["error"]
+
+
+async def test_failures_beside_the_query_api_are_problem_documents(embedded: Service) -> None:
+    for method, path, status in (("GET", "/api/v1/write", 405), ("GET", "/api/v1x/query", 404), ("GET", "/nix", 404)):
+        answer = await embedded.http.request(method, path)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), path
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "kind"),
+    [
+        (DeadlineError("slow"), 503, "timeout"),
+        (UnavailableError("away", retry_after=7), 503, "unavailable"),
+        (InvalidRequestError("too large"), 422, "execution"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_a_failure_of_the_store_has_its_kind_and_says_when_to_ask_again(
+    error: OpsBuddyError, status: int, kind: str
+) -> None:
+    answer = failure(error, "/api/v1/query", {})
+    assert (answer.status_code, orjson.loads(answer.body)["errorType"]) == (status, kind)
+    assert answer.headers.get("retry-after") == {"timeout": "1", "unavailable": "7"}.get(kind)
 
 
 @cases(

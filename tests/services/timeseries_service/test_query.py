@@ -213,3 +213,49 @@ async def test_a_sum_beyond_what_json_can_say_is_null(service: Service) -> None:
 async def test_a_query_that_cannot_be_meant_is_refused(service: Service, query: dict[str, Any]) -> None:
     answer = await service.http.post("/query", json={"measurement": "m", "field": "v"} | query)
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:opsbuddy:problem:invalid-request"), answer.text
+
+
+ODD_VALUE = "_field x"
+NAMES = [
+    "error",
+    "result",
+    "table",
+    "reference",
+    "name",
+    "value",
+    "a=b",
+    "a,b",
+    "a b",
+    'a"b',
+    "${x}",
+    "a\\b",
+    "'",
+    "故障",
+    "r",
+    ODD_VALUE,
+    "a/b",
+    "=",
+    "a==b",
+    "host",
+]
+
+
+@pytest.mark.parametrize("name", [each for each in NAMES if each != ODD_VALUE])
+async def test_a_tag_of_any_name_and_value_is_kept_and_narrows_and_groups(service: Service, name: str) -> None:
+    await service.write(
+        *(point(number, tags={name: value, "other": "x"}) for number, value in enumerate(NAMES)), point(99)
+    )
+    for number, value in enumerate(NAMES):
+        found = (await service.answer(tags={name: value}))["series"]
+        assert [(each["tags"], each["values"]) for each in found] == [({name: value, "other": "x"}, [float(number)])]
+    others = (await service.answer(filters=[{"tag": name, "operator": "!=", "value": NAMES[1:]}]))["series"]
+    assert sorted(each["values"] for each in others) == [[0.0], [99.0]]
+    fitting = (await service.answer(filters=[{"tag": name, "operator": "=~", "value": "err.*|a=+b"}]))["series"]
+    assert {each["tags"][name] for each in fitting} == {"a=b", "a==b", "error"}
+    unlike = (await service.answer(filters=[{"tag": name, "operator": "!~", "value": ".+"}]))["series"]
+    assert [each["values"] for each in unlike] == [[99.0]]
+    groups = (await service.answer(group_by=[name], aggregate="max", every="1d", fill="none"))["series"]
+    assert {each["tags"].get(name, ""): max(each["values"]) for each in groups} == {
+        "": 99.0,
+        **{value: float(number) for number, value in enumerate(NAMES)},
+    }

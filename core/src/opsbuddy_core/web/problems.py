@@ -28,6 +28,7 @@ WORDS = {  # what pydantic says of these shows an expression, or how it reads th
     "model_attributes_type": "expected a JSON object",
     "model_type": "expected a JSON object",
 }
+Form = Callable[[OpsBuddyError, str, dict[str, str]], Response]
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
@@ -66,9 +67,11 @@ class Reasons:
 
 def answer(error: OpsBuddyError, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
     """Return the HTTP answer for the failure of this request, with its reason in one word where the deployable has such words."""
-    reasons: Reasons | None = scope["app"].state.reasons
+    state, path = scope["app"].state, scope["path"]
+    reasons: Reasons | None = state.reasons
     own = {} if reasons is None else {reasons.header: name(error, reasons, scope)}
-    return response(error, scope["path"], {**own, **(headers or {})})
+    form: Form = next((form for prefix, form in state.forms.items() if path.startswith(prefix)), response)
+    return form(error, path, {**own, **(headers or {})})
 
 
 def name(error: OpsBuddyError, reasons: Reasons, scope: Scope) -> str:
@@ -89,8 +92,12 @@ def response(error: OpsBuddyError, instance: str, headers: dict[str, str] | None
 
 
 def install(app: FastAPI) -> None:
-    """Register the handlers: expected errors, validation, the framework's own, and everything else. `app.state.reasons`: how failures are named."""
+    """Register the handlers: expected errors, validation, the framework's own, and everything else.
+
+    `app.state.reasons`: how failures are named. `app.state.forms`: what failures look like below a path where another product's API is spoken.
+    """
     app.state.reasons = None
+    app.state.forms = {}
     app.add_exception_handler(OpsBuddyError, _expected)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _framework)

@@ -58,6 +58,7 @@ def build(settings: TimeseriesSettings) -> tuple[FastAPI, Health]:
         lifespan=lifespan,
         status=status,
     )
+    app.state.forms[f"{prometheus.PREFIX}/"] = prometheus.failure
     return app, health
 
 

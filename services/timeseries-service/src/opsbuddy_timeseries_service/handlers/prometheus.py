@@ -9,13 +9,17 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from opsbuddy_core import timestamps
-from opsbuddy_core.errors import InvalidRequestError, OpsBuddyError
+from opsbuddy_core.errors import OpsBuddyError
+from opsbuddy_core.web import problems
 from opsbuddy_timeseries_service.promql.errors import BadQueryError, PromError
 from opsbuddy_timeseries_service.promql.lexer import PART, duration
+from opsbuddy_timeseries_service.promql.parser import parse
 from opsbuddy_timeseries_service.service.prometheus import PrometheusReading
 
 API = "2.45.0"  # the release whose API this is a part of, for clients that choose by it
 FARTHEST = 4_000_000_000_000  # milliseconds: 2096
+PREFIX = "/api/v1"
+RETRIED = frozenset({503, 504})
 FORM = "application/x-www-form-urlencoded"
 MAX_MATCHES = 100
 ERROR = {
@@ -23,6 +27,16 @@ ERROR = {
     "required": ["status", "errorType", "error"],
     "properties": {name: {"type": "string"} for name in ("status", "errorType", "error")},
 }
+KINDS = {
+    400: "bad_data",
+    404: "not_found",
+    405: "bad_data",
+    413: "bad_data",
+    422: "execution",
+    503: "unavailable",
+    504: "timeout",
+}
+WRITE = "/write"  # remote write is no part of the query API
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"description": said, "content": {"application/json": {"schema": ERROR}}}
     for status, said in (
@@ -30,6 +44,11 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         (422, "It is too much, or ambiguous"),
         (503, "It took too long, or the store cannot be used at the moment"),
     )
+}
+NONE_KEPT: dict[str, tuple[str, Any]] = {
+    "/metadata": ("Types and help of metrics, of which none are kept", {}),
+    "/rules": ("Rules, of which there are none here", {"groups": []}),
+    "/alerts": ("Alerts of rules, of which there are none here", {"alerts": []}),
 }
 Work = Callable[["Parameters"], Awaitable[Any]]
 
@@ -95,7 +114,7 @@ class Parameters:
 
 def router(service: PrometheusReading) -> APIRouter:
     """Return the routes."""
-    routes = APIRouter(prefix="/api/v1", tags=["prometheus"], responses=ERRORS)
+    routes = APIRouter(prefix=PREFIX, tags=["prometheus"], responses=ERRORS)
 
     async def query(given: Parameters) -> Any:
         now = timestamps.now() // timestamps.UNITS["ms"]
@@ -103,6 +122,10 @@ def router(service: PrometheusReading) -> APIRouter:
 
     async def query_range(given: Parameters) -> Any:
         return await service.query_range(given.text("query"), given.time("start"), given.time("end"), given.step())
+
+    async def exemplars(given: Parameters) -> Any:
+        parse(given.text("query"))
+        return []
 
     async def series(given: Parameters) -> Any:
         return given.limited(await service.series(given.all("match[]"), *_range(given)))
@@ -112,6 +135,7 @@ def router(service: PrometheusReading) -> APIRouter:
 
     _add(routes, "/query", query, "A query at one instant", ("query", "time"))
     _add(routes, "/query_range", query_range, "A query at every step of a range", ("query", "start", "end", "step"))
+    _add(routes, "/query_exemplars", exemplars, "Exemplars, of which none are kept", ("query", "start", "end"))
     _add(routes, "/series", series, "Labels of series", ("match[]", "start", "end", "limit"))
     _add(routes, "/labels", labels, "Names of labels", ("match[]", "start", "end", "limit"))
 
@@ -126,9 +150,8 @@ def router(service: PrometheusReading) -> APIRouter:
 
         return await _answer(request, values)
 
-    @routes.get("/metadata", summary="Types and help of metrics, of which none are kept")
-    async def metadata() -> dict[str, Any]:
-        return {"status": "success", "data": {}}
+    for path, (summary, nothing) in NONE_KEPT.items():
+        routes.get(path, summary=summary, operation_id=path.removeprefix("/"))(_constant(nothing))
 
     @routes.get("/status/buildinfo", summary="The release of Prometheus whose API this is a part of")
     async def build() -> dict[str, Any]:
@@ -147,6 +170,13 @@ def _add(routes: APIRouter, path: str, work: Work, summary: str, names: tuple[st
     schema = {"type": "object", "properties": {each: {"type": "string"} for each in names}}
     form = {"requestBody": {"content": {FORM: {"schema": schema}}}}
     routes.post(path, summary=summary, operation_id=f"{name}_form", openapi_extra=form)(handle)
+
+
+def _constant(data: Any) -> Callable[[], Awaitable[dict[str, Any]]]:
+    async def handle() -> dict[str, Any]:
+        return {"status": "success", "data": data}
+
+    return handle
 
 
 def _parameters(*names: str) -> dict[str, Any]:
@@ -170,13 +200,21 @@ async def _answer(request: Request, work: Work) -> Response:
             pairs = _form(await request.body()) + pairs
         return _json({"status": "success", "data": await work(Parameters(pairs))}, 200)
     except PromError as error:
-        return _json({"status": "error", "errorType": error.kind, "error": str(error)}, error.status)
-    except InvalidRequestError as error:
-        return _json({"status": "error", "errorType": "execution", "error": error.detail}, 422)
-    except OpsBuddyError as error:
-        kind = "timeout" if int(error.status) == 504 else "unavailable"  # noqa: PLR2004 - a deadline of the store
-        headers = {"retry-after": str(round(error.retry_after or 1))}
-        return _json({"status": "error", "errorType": kind, "error": error.detail}, 503, headers)
+        return _error(error.kind, str(error), error.status)
+
+
+def failure(error: OpsBuddyError, path: str, headers: dict[str, str]) -> Response:
+    """Return a failure as clients of Prometheus read it."""
+    if path == PREFIX + WRITE:
+        return problems.response(error, path, headers)
+    status = int(error.status)
+    if status in RETRIED:
+        headers = headers | {"retry-after": str(round(error.retry_after or 1))}
+    return _error(KINDS.get(status, "internal"), error.detail, 503 if status in RETRIED else status, headers)
+
+
+def _error(kind: str, said: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    return _json({"status": "error", "errorType": kind, "error": said}, status, headers)
 
 
 def _form(body: bytes) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from opsbuddy_timeseries_service.models.values import STALE, Value
 COMPANION = "_"
 ODD = {"NaN": math.nan, "+Inf": math.inf, "-Inf": -math.inf, "stale": STALE}
 CONFLICT = re.compile(r'input field "(?P<field>.*?)" on measurement .* already exists as type (?P<kind>\w+)')
-SYSTEM = frozenset({"result", "table", "_start", "_stop", "_time", "_value", "_field", "_measurement"})
+SYSTEM = frozenset({"_start", "_stop", "_time", "_value", "_field", "_measurement"})
 Tags = tuple[tuple[str, str], ...]
 
 
