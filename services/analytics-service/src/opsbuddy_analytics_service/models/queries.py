@@ -78,7 +78,9 @@ class HistogramQuery(RangeFilter):
 
     model_config = ConfigDict(json_schema_extra={"example": {"service": "file-service", "buckets": 60}})
 
-    buckets: int = Field(60, ge=1, le=1000, description="At most; the width is a round one")
+    buckets: int = Field(
+        60, ge=2, le=1000, description="At most; the width is a round one, and a range may lie across an edge"
+    )
 
 
 class FacetQuery(RangeFilter):

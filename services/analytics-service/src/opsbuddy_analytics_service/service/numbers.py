@@ -1,6 +1,6 @@
 """Counts for people: the last minutes, the last day, and by time for any range. From the roll-ups that are made at ingest wherever they can tell."""
 
-import math
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
@@ -76,8 +76,9 @@ class Numbers:
     async def histogram(self, query: HistogramQuery) -> Histogram:
         """Return the logs by time and level. Buckets begin at a multiple of their width, so the range grows to whole ones."""
         asked = within(query, 60 * MINUTE)
-        width = _width(asked.end - asked.start, query.buckets)
-        selection = replace(asked, start=asked.start // width * width, end=-(-asked.end // width) * width)
+        width = _width(asked, query.buckets)
+        places = _places(asked, width)
+        selection = replace(asked, start=places.start * width, end=places.stop * width)
         tally, coverage = await self._by_time(selection, width)
         levels: defaultdict[int | str, Counter[str]] = defaultdict(Counter)
         for bucket, level, number in tally:
@@ -88,7 +89,7 @@ class Numbers:
                 total=levels[place].total(),
                 levels={level: levels[place][level] for level in LEVELS},
             )
-            for place in range(selection.start // width, selection.end // width)
+            for place in places
         ]
         return Histogram(
             start=timestamps.render(selection.start),
@@ -114,11 +115,15 @@ class Numbers:
         return tally, Coverage(start=start, end=end, stores=["journal"], complete=True, note=note)
 
 
-def _width(span: int, buckets: int) -> int:
-    """Return the least round width with which so many buckets, and one for the edges, hold the span."""
-    least = span / timestamps.SECOND / max(1, buckets - 1)
-    fitting = next((each for each in SECONDS if each >= least), None)
-    return (fitting or math.ceil(least / YEAR) * YEAR) * timestamps.SECOND
+def _width(asked: Selection, buckets: int) -> int:
+    """Return the least round width with which so many buckets hold the range; two of them hold any."""
+    widths = (each * timestamps.SECOND for each in itertools.chain(SECONDS, itertools.count(YEAR, YEAR)))
+    return next(width for width in widths if len(_places(asked, width)) <= buckets)
+
+
+def _places(asked: Selection, width: int) -> range:
+    """Return which multiples of the width begin a bucket that holds a part of the range."""
+    return range(asked.start // width, -(-asked.end // width))
 
 
 def _window(minutes: int) -> tuple[int, int]:
