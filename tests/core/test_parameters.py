@@ -54,9 +54,11 @@ async def http() -> AsyncIterator[httpx2.AsyncClient]:
         ("/found?limt=1&tg=2", ["limt", "tg"], "unknown_parameter"),
         ("/found?limit=1&limit=2&=x", ["(empty)"], "unknown_parameter"),
         ("/bare?a=1&a=2", ["a"], "unknown_parameter"),
+        ("/things?label=a&label=caf%E9", ["label"], "encoding"),
+        ("/found?tag=%C3%A9&tag=%C3", ["tag"], "encoding"),
     ],
 )
-async def test_a_parameter_that_nobody_knows_or_that_is_there_twice_is_refused_by_its_name(
+async def test_a_parameter_that_nobody_knows_or_that_cannot_be_meant_is_refused_by_its_name(
     http: httpx2.AsyncClient, query: str, names: list[str], code: str
 ) -> None:
     answer = await http.get(query)
@@ -70,6 +72,7 @@ async def test_a_parameter_that_nobody_knows_or_that_is_there_twice_is_refused_b
     [
         ("/things?label=a&label=a&purge=true", ["True", "a", "a"]),
         ("/found?tag=a&limit=7&tag=b", ["7", "a", "b"]),
+        ("/found?tag=%C3%A9%EF%BF%BD+%2B", ["100", "é\ufffd +"]),
     ],
 )
 async def test_a_parameter_that_takes_several_values_is_given_as_often_as_one_likes(

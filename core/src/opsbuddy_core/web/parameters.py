@@ -5,6 +5,7 @@ routes = APIRouter(dependencies=KNOWN_PARAMETERS)
 
 from collections import Counter
 from collections.abc import Sequence
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request
 from fastapi._compat import field_annotation_is_sequence
@@ -25,6 +26,7 @@ async def _refuse_unfit(request: Request) -> None:
     route = request.scope["route"]
     several = _parameters(route.dependant) if isinstance(route, APIRoute) else {}
     given = Counter(name for name, _ in request.query_params.multi_items())
+    _refuse(_garbled(request.scope["query_string"]), "encoding", "is not UTF-8")
     there_are = f"there are {', '.join(sorted(several)) or 'none'}"
     _refuse([name for name in given if name not in several], "unknown_parameter", f"is no parameter here; {there_are}")
     repeated = [name for name, count in given.items() if count > 1 and not several[name]]
@@ -38,6 +40,17 @@ def _refuse(names: Sequence[str], code: str, reason: str) -> None:
     raise InvalidRequestError(
         f"{', '.join(shown)} {reason}.", errors=[FieldError(name, reason, code) for name in shown]
     )
+
+
+def _garbled(query: bytes) -> list[str]:
+    """Return the names of the parameters that do not decode: as they were read, they would find what nobody looked for."""
+    found = []
+    for pair in query.split(b"&"):
+        try:
+            unquote_to_bytes(pair).decode()
+        except UnicodeDecodeError:
+            found.append(unquote_to_bytes(pair.partition(b"=")[0]).decode(errors="replace"))
+    return found
 
 
 def _parameters(dependant: Dependant) -> dict[str, bool]:
