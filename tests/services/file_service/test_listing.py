@@ -104,6 +104,8 @@ async def test_filters_find_by_tag_type_and_name(service: Service) -> None:
         ({"name": "a\0"}, "name"),
         ({"tag": "\0"}, "tag"),
         ({"type": "\0"}, "type"),
+        ({"type": "text"}, "type"),
+        ({"type": "*"}, "type"),
         ({"colour": "red"}, "colour"),
         ({"min_size": -1}, "min_size"),
         ({"max_size": 2**63}, "max_size"),

@@ -45,7 +45,9 @@ class Listing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     tag: list[Tag] = Field([], max_length=10, description="`name=value`, or `name` for any value; all must hold")
-    type: Text | None = Field(None, max_length=255, description="`text/plain`, or `image/*`")
+    type: Text | None = Field(
+        None, max_length=255, pattern=r"^$|^[^/\s]+/[^/]+$", description="`text/plain`, or `image/*`"
+    )
     name: Text | None = Field(None, max_length=255, description="A part of the file name, in any case")
     min_size: Size | None = Field(None, description="Least bytes")
     max_size: Size | None = Field(None, description="Most bytes")
