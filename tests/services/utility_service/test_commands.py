@@ -118,6 +118,15 @@ async def test_what_is_not_allowed_is_a_403_that_names_the_part_and_is_on_record
     assert "hunter2" not in json.dumps(refused)
 
 
+async def test_a_value_that_is_not_allowed_is_refused_and_on_record_however_it_was_asked_for(service: Service) -> None:
+    by_words = await execute(service, command="ls-folder /etc/shadow")
+    by_name = await execute(service, template="ls-folder", params={"path": "/etc/shadow"})
+    assert [answer.status_code for answer in (by_words, by_name)] == [403, 403]
+    assert by_name.json()["errors"][0]["field"] == "params.path"
+    assert [run["command"] for run in await service.audited(reason="denied")] == ["/etc/shadow", "/etc/shadow"]
+    assert service.launcher.commands == []
+
+
 async def test_a_run_is_on_record_before_it_starts_and_closed_after_it(service: Service) -> None:
     service.launcher.hold = True
     headers = {"x-forwarded-for": "10.1.2.3, 10.0.0.1", "x-opsbuddy-subject": "alice", "x-request-id": "r-1"}

@@ -78,17 +78,14 @@ def test_words_that_a_template_allows_are_run_as_they_are(text: str, argv: list[
         ("ping -c 1000 -W 2 a", "1000"),
         ("certificate a.example 99999", "99999"),
         ("dns a;b", "a;b"),
-        ("dns a\u202eb", None),
         ("echo -n", "-n"),
     ],
 )
-def test_what_no_template_allows_is_denied_by_its_part(text: str, part: str | None) -> None:
-    with pytest.raises((ForbiddenError, InvalidRequestError)) as refused:
+def test_what_no_template_allows_is_denied_by_its_part(text: str, part: str) -> None:
+    with pytest.raises(ForbiddenError) as refused:
         command(text)
-    if part is not None:
-        assert isinstance(refused.value, ForbiddenError)
-        assert refused.value.extensions["part"] == part
-        assert part in refused.value.detail
+    assert refused.value.extensions["part"] == part
+    assert part in refused.value.detail
     assert refused.value.errors[0].field == "command"
 
 
@@ -97,6 +94,15 @@ def test_what_is_no_command_line_is_not_valid(text: str) -> None:
     with pytest.raises(InvalidRequestError) as refused:
         command(text)
     assert refused.value.errors[0].field == "command"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"), [("ls\xa0-la", "U+00A0"), ("dns a\u202eb", "U+202E"), ("df \u200b-h", "U+200B")]
+)
+def test_a_letter_that_cannot_be_seen_is_named(text: str, named: str) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        command(text)
+    assert named in refused.value.detail
 
 
 @pytest.mark.parametrize(
@@ -120,7 +126,7 @@ def test_a_value_is_what_its_type_allows(parameter: dict[str, object], allowed: 
     for value in allowed:
         assert find(Request(template="tool", params={"x": value}), [tool]).argv == ["tool", value]
     for value in refused:
-        with pytest.raises(InvalidRequestError) as error:
+        with pytest.raises(ForbiddenError) as error:
             find(Request(template="tool", params={"x": value}), [tool])
         assert error.value.errors[0].field == "params.x"
 
@@ -154,9 +160,13 @@ def test_secret_values_are_run_and_not_shown() -> None:
     found = command("tool --token=hunter", [tool])
     assert found.argv == ["tool", "--token=hunter"]
     assert "hunter" not in " ".join(found.shown)
-    for text in ("tool --token=HUNTER", "tool HUNTER2"):
+    for wrong in (
+        Request(command="tool --token=HUNTER"),
+        Request(command="tool HUNTER2"),
+        Request(template="tool", params={"x": "HUNTER"}),
+    ):
         with pytest.raises(ForbiddenError) as refused:
-            command(text, [tool])
+            find(wrong, [tool])
         assert "HUNTER" not in refused.value.detail + str(refused.value.extensions)
 
 

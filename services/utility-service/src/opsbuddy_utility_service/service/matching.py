@@ -78,8 +78,11 @@ def denied(field: str, part: str, reason: str) -> ForbiddenError:
 def _words(command: str) -> list[str]:
     if len(command) > MAX_COMMAND:
         refuse("command", f"more than {MAX_COMMAND} characters")
-    if any(not letter.isprintable() and letter not in "\t\n" for letter in command):
-        refuse("command", "it has control characters")
+    if odd := next((letter for letter in command if not letter.isprintable() and letter not in "\t\n"), None):
+        refuse(
+            "command",
+            f"its character {command.index(odd) + 1} is U+{ord(odd):04X}, which cannot be seen, or is another space; type it anew",
+        )
     try:
         words = shlex.split(command)
     except ValueError:
@@ -154,7 +157,7 @@ def _by_parameters(request: Request, templates: Sequence[Prepared]) -> Invocatio
         if isinstance(given, bool) or not isinstance(given, str | int):
             refuse(f"params.{name}", "expected text or a whole number")
         if reason := unfit(parameter, str(given)):
-            refuse(f"params.{name}", reason)
+            raise denied(f"params.{name}", _shown(str(given), parameter), f"as {name}, {reason}")
         values[name] = str(given)
     return _invocation(prepared, values)
 
