@@ -118,13 +118,19 @@ async def test_a_wrong_document_is_refused_naming_the_member(service: Service) -
         assert await service.find() == []
 
 
-UNREADABLE = [b"name=%ff&category=c&value=1", b"&".join(b"f%d=1" % n for n in range(30))]
+UNREADABLE = [
+    (b"name=%ff&category=c&value=1", "not UTF-8"),
+    (b"name=\xff&category=c&value=1", "not UTF-8"),
+    (b"&".join(b"f%d=1" % n for n in range(30)), "more than 20 fields"),
+]
 
 
-async def test_a_form_that_cannot_be_read_is_400(service: Service) -> None:
-    for body in UNREADABLE:
+async def test_a_form_that_cannot_be_read_is_400_saying_why(service: Service) -> None:
+    for body, why in UNREADABLE:
         answer = await service.http.post("/configs", content=body, headers=FORM)
         assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+        assert why in answer.json()["detail"]
+        assert answer.json()["errors"][0]["field"] == "body"
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
@@ -141,16 +147,28 @@ async def test_a_body_of_another_type_is_415_naming_it_and_changes_nothing(servi
     for method, place in (("POST", "/configs"), ("PUT", path), ("PATCH", path), ("POST", "/system/execute")):
         answer = await service.http.request(method, place, content=b'{"name":"b"}', headers=headers)
         assert (answer.status_code, kind in answer.json()["detail"]) == (415, True), (method, place)
+        assert answer.json()["errors"][0]["field"] == "content-type"
     assert (await service.http.get(path)).json() == entry
 
 
-async def test_a_broken_multipart_form_or_one_with_a_file_is_a_4xx(service: Service) -> None:
+async def test_a_form_with_a_file_is_refused_naming_its_field(service: Service) -> None:
+    answer = await service.http.post("/configs", files={"value": ("a.txt", b"x")}, data={"name": "a", "category": "c"})
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert answer.json()["errors"][0]["field"] == "value"
+
+
+async def test_a_multipart_form_that_is_cut_or_torn_changes_nothing(service: Service) -> None:
+    entry = await service.create()
+    part = b'--b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n'
+    whole = part % (b"description", b"new") + part % (b"value", b"7") + b"--b--\r\n"
     headers = {"content-type": "multipart/form-data; boundary=b"}
-    broken = await service.http.post("/configs", content=b"--b\r\nnonsense", headers=headers)
-    file = await service.http.post("/configs", files={"name": ("a.txt", b"x")})
-    for answer in (broken, file):
-        assert answer.status_code in {400, 422}
-        assert answer.headers["content-type"] == "application/problem+json"
+    for body in (b"--b\r\nnonsense", b"", whole[:-6], whole[:-12], whole[:70], whole.replace(b"\r\n\r\n", b"\n")):
+        answer = await service.http.patch(f"/configs/{entry['id']}", content=body, headers=headers)
+        assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json"), body
+        assert answer.json()["errors"][0]["field"] == "body"
+    assert (await service.http.get(f"/configs/{entry['id']}")).json() == entry
+    changed = await service.http.patch(f"/configs/{entry['id']}", content=whole, headers=headers)
+    assert (changed.json()["description"], changed.json()["value"]) == ("new", 7)
 
 
 async def test_a_name_is_unique_in_its_category(service: Service) -> None:

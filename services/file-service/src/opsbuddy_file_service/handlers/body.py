@@ -8,7 +8,7 @@ from http import HTTPStatus
 from fastapi import HTTPException, Request
 from starlette.requests import ClientDisconnect
 
-from opsbuddy_core.errors import MalformedError, OpsBuddyError, TooLargeError, UnsupportedTypeError
+from opsbuddy_core.errors import FieldError, MalformedError, OpsBuddyError, TooLargeError, UnsupportedTypeError
 
 LONGEST_SECONDS = 3000  # shorter than the age from which a sweep takes content for forgotten
 DOCUMENTS = ("application/json", "application/merge-patch+json")
@@ -34,7 +34,8 @@ async def document(request: Request, idle_seconds: float, limit: int) -> bytes:
     body = b""
     async with incoming(request, idle_seconds) as pieces:
         if (kind := media_type(request)) not in DOCUMENTS + UNSAID:
-            raise UnsupportedTypeError(f"{kind[:100]} is not taken here; send {' or '.join(DOCUMENTS)}.")
+            reason = f"{kind[:100]} is not taken here; send {' or '.join(DOCUMENTS)}"
+            raise UnsupportedTypeError(f"{reason}.", errors=[FieldError("content-type", reason, "type")])
         async for piece in pieces:
             body += piece
             if len(body) > limit:

@@ -5,9 +5,11 @@ from typing import TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Request
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 
-from opsbuddy_core.errors import MalformedError, TooLargeError, UnsupportedTypeError
+from opsbuddy_core.errors import FieldError, MalformedError, TooLargeError, UnsupportedTypeError
 from opsbuddy_core.exact_json import refuse
 
 T = TypeVar("T")
@@ -29,7 +31,8 @@ async def read(
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = await request.body()  # the application's own limit holds
     if kind and kind not in KINDS:
-        raise UnsupportedTypeError(f"{kind[:100]} is not taken here; send {', '.join(KINDS[:-1])} or {KINDS[-1]}.")
+        reason = f"{kind[:100]} is not taken here; send {', '.join(KINDS[:-1])} or {KINDS[-1]}"
+        raise UnsupportedTypeError(f"{reason}.", errors=[FieldError("content-type", reason, "type")])
     if kind == MULTIPART:
         return from_form(await _multipart(request, max_document))
     if len(body) > 3 * max_document:  # a form may escape every byte
@@ -42,14 +45,26 @@ async def read(
 def _urlencoded(body: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
-    except ValueError as error:
-        raise MalformedError(f"The form is not UTF-8, or has more than {MAX_FIELDS} fields.") from error
+    except UnicodeDecodeError:
+        raise _unreadable("it is not UTF-8") from None
+    except ValueError:
+        raise _unreadable(f"it has more than {MAX_FIELDS} fields") from None
 
 
 async def _multipart(request: Request, max_document: int) -> list[tuple[str, str]]:
-    async with request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=max_document) as form:
-        fields = form.multi_items()
+    try:
+        async with request.form(max_files=MAX_FIELDS, max_fields=MAX_FIELDS, max_part_size=max_document) as form:
+            fields = form.multi_items()
+    except HTTPException as error:
+        raise _unreadable(error.detail.rstrip(".")) from None
+    boundary = parse_options_header(request.headers["content-type"])[1][b"boundary"]
+    if b"--%b--" % boundary not in await request.body():  # the framework takes what came before the cut for all
+        raise _unreadable("it ends before its last boundary")
     for name, value in fields:
         if isinstance(value, UploadFile):
             refuse(name, "expected text, not a file")
     return [(name, str(value)) for name, value in fields]
+
+
+def _unreadable(reason: str) -> MalformedError:
+    return MalformedError(f"The form cannot be read: {reason}.", errors=[FieldError("body", reason, "malformed")])
