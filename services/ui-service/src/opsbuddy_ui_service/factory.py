@@ -22,6 +22,7 @@ from opsbuddy_ui_service.handlers import (
     api,
     files_page,
     login,
+    missing,
     pages,
     services,
     services_page,
@@ -76,6 +77,7 @@ def build(settings: UiSettings) -> tuple[FastAPI, Health]:
         api.router(gateway),
     ]
     app = create_app(settings, health, routers, lifespan=lifespan)
+    missing.install(app, monitor, rendering)
     app.add_middleware(Gate, monitor=monitor, entrance=entrance)
     app.add_middleware(SignedIn, sessions=sessions)
     app.add_middleware(OwnPagesOnly)

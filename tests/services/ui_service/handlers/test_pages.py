@@ -103,6 +103,30 @@ async def test_files_of_a_page_are_kept_forever_under_an_address_that_names_thei
     assert (await http.get(f"/assets/{Assets().digest}/README.md")).status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/nope", "/utility/nope", "/index.html", "/<script>alert(1)</script>"])
+async def test_who_reads_an_address_of_no_page_gets_a_page_that_says_so_and_leads_on(
+    http: httpx2.AsyncClient, path: str
+) -> None:
+    answer = await http.get(path, headers={"accept": "text/html,*/*;q=0.8"})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is nothing at" in answer.text
+    assert 'href="/analytics"' in answer.text
+    assert "<script>alert" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"), [("/nope", "*/*"), ("/api/nope", "text/html"), ("/panels/nope", "text/html")]
+)
+async def test_who_reads_no_page_gets_a_problem_document(http: httpx2.AsyncClient, path: str, accept: str) -> None:
+    answer = await http.get(path, headers={"accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+async def test_a_slash_too_many_leads_to_the_page(http: httpx2.AsyncClient) -> None:
+    answer = await http.get("/files/?name=a", headers={"accept": "text/html"})
+    assert (answer.status_code, answer.headers["location"]) == (307, "/files?name=a")
+
+
 async def test_a_page_weighs_less_than_50_kb_besides_fonts_on_the_wire(
     http: httpx2.AsyncClient, summary: Summary
 ) -> None:

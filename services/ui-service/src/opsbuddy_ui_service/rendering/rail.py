@@ -23,4 +23,4 @@ RAIL = (
     Entry("timeseries", "/timeseries", "Time series", "t", "M4 4v16h16M7 15l4-5 3 3 5-7"),
     Entry("services", "/services", "Services", "v", "M4 5h16v5H4zm0 9h16v5H4zM7.5 7.5h.01m-.01 9h.01"),
 )
-PAGES = frozenset(entry.name for entry in RAIL) | {"login"}
+PAGES = frozenset(entry.name for entry in RAIL) | {"login", "missing"}
