@@ -13,10 +13,10 @@ from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 from typing_extensions import override
 
-from opsbuddy_core.errors import ConflictError
+from opsbuddy_core.errors import ConflictError, UnavailableError
 from opsbuddy_core.health import Check, Health
 from opsbuddy_core.settings import Settings
-from opsbuddy_core.web import context
+from opsbuddy_core.web import context, problems, refusal
 from opsbuddy_core.web.app import create_app
 from tests.support.apps import client
 
@@ -128,6 +128,13 @@ async def test_every_failure_is_a_problem_document(
     assert answer.headers["content-type"] == "application/problem+json"
     assert {"title", "status", "detail", "instance"} <= set(body)
     assert "secret detail" not in answer.text
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.0, "1"), (0.2, "1"), (1.4, "2"), (2.0, "2"), (60.01, "61")])
+def test_who_is_told_to_come_again_is_never_told_too_early(seconds: float, told: str) -> None:
+    error = UnavailableError("Later.", retry_after=seconds, reason="later")
+    assert problems.response(error, "/").headers["retry-after"] == told
+    assert f"\r\nretry-after: {told}\r\n".encode() in refusal.message(error, b"/", None)
 
 
 async def test_a_wrong_field_is_named(http: httpx2.AsyncClient) -> None:

@@ -317,6 +317,26 @@ async def _answers(http: aiohttp.ClientSession) -> bool:
         return answer.status == 200
 
 
+async def test_who_finds_no_free_connection_is_told_so_and_the_service_is_not_blamed(tmp_path, upstream: Upstream):
+    limits = {"upstream_connections": 1, "connect_timeout_seconds": 0.1}
+    one = {"file-service": [upstream.address]}
+    async with running(tmp_path, one, route(timeoutSeconds=5), **limits) as gateway, session(gateway) as http:
+        held = asyncio.create_task(http.get("/api/files/slow"))
+        await asyncio.wait_for(upstream.arrived.wait(), 5)
+        for _ in range(6):
+            async with http.get("/api/files/x") as answer:
+                assert answer.status == 503
+                assert answer.headers["x-gateway-reason"] == "too_many_connections"
+                assert answer.headers["retry-after"] == "1"
+        service = await gateway.service()
+        upstream.release.set()
+        (await held).release()
+        async with http.get("/api/files/x") as answer:
+            assert answer.status == 200
+    assert (service["breaker"], service["endpoints"][0]["state"]) == ("closed", "unknown")
+    assert len(upstream.requests) == 2
+
+
 async def test_an_error_of_the_application_does_not_open_the_circuit(http: aiohttp.ClientSession, gateway: Gateway):
     assert await statuses(http, "/api/files/500", 8) == [500] * 8
     assert (await gateway.service())["breaker"] == "closed"

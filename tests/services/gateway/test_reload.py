@@ -101,3 +101,28 @@ async def test_the_breaker_of_a_service_survives_a_change_of_the_table(tmp_path,
         gateway.write(text)
         await eventually(lambda: served(gateway, text))
         assert (await gateway.service())["breaker"] == "open"
+
+
+async def test_the_figures_of_a_service_go_on_when_its_port_changes_and_end_when_it_leaves(
+    gateway: Gateway, http: aiohttp.ClientSession
+):
+    async def figures() -> dict[str, float]:
+        text = await (await http.get("/metrics")).text()
+        found = (line.rsplit(" ", 1) for line in text.splitlines() if 'service="file-service"' in line)
+        return {name.partition("{")[0]: float(value) for name, value in found if "requests_total" not in name}
+
+    async with http.get("/api/files/x") as answer:
+        assert answer.status == 200
+    before = await figures()
+    moved = table(route(backends=[{"service": "file-service", "port": 9001}]))
+    gateway.write(moved)
+    await eventually(lambda: served(gateway, moved))
+    async with http.get("/api/files/x") as answer:
+        assert answer.status == 200
+    after = await figures()
+    assert after.keys() == before.keys()
+    assert after["opsbuddy_gateway_endpoints"] == 1
+    assert after["opsbuddy_gateway_upstream_seconds_count"] == before["opsbuddy_gateway_upstream_seconds_count"] + 1
+    gateway.write(table())
+    await eventually(lambda: served(gateway, table()))
+    assert not await figures()

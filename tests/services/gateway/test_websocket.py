@@ -107,6 +107,17 @@ async def test_the_service_sees_the_path_the_query_and_who_asks(tunnel: Gateway,
     assert (request.headers["X-Forwarded-For"], request.headers["Origin"]) == ("127.0.0.1", "http://ui.test")
 
 
+async def test_what_stands_in_the_query_is_in_no_line_of_the_log(tmp_path, echo: Echo, capsys):
+    async with running(tmp_path, {"file-service": [f"127.0.0.1:{echo.port}"]}, route()) as gateway:
+        async with opened(gateway, "/api/files/ws?token=sesame"):
+            pass
+        with pytest.raises(InvalidStatus):
+            await opened(gateway, "/api/files/refused?token=sesame")
+    out = capsys.readouterr().out
+    assert out.count("/api/files/ws") == out.count("/api/files/refused") == 1
+    assert "sesame" not in out
+
+
 async def test_the_subprotocol_is_the_one_that_the_service_chose(tunnel: Gateway):
     async with opened(tunnel, subprotocols=["v0", "v1"]) as socket:
         assert socket.subprotocol == "v1"
@@ -191,6 +202,21 @@ async def test_a_service_that_does_not_accept_in_time_is_504(tmp_path, upstream:
             await opened(gateway, "/api/files/slow")
         assert refused.value.response.status_code == 504
         await asyncio.wait_for(upstream.gone.wait(), 1)
+
+
+async def test_a_client_that_leaves_before_its_handshake_is_answered_ends_the_one_with_the_service_within_a_second(
+    gateway: Gateway, upstream: Upstream
+):
+    opening = asyncio.ensure_future(opened(gateway, "/api/files/slow"))
+    await asyncio.wait_for(upstream.arrived.wait(), 5)
+    opening.cancel()
+    await asyncio.wait_for(upstream.gone.wait(), 1)
+
+    async def settled() -> bool:
+        service = await gateway.service()
+        return (service["breaker"], service["endpoints"][0]["state"]) == ("closed", "unknown")
+
+    await eventually(settled)
 
 
 async def test_there_are_no_more_sockets_than_allowed(tmp_path, echo: Echo):

@@ -1,5 +1,6 @@
 """Renders failures as RFC 9457 problem documents. Nothing of an unexpected exception is shown; the log has it."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -84,11 +85,14 @@ def name(error: OpsBuddyError, reasons: Reasons, scope: Scope) -> str:
 
 def response(error: OpsBuddyError, instance: str, headers: dict[str, str] | None = None) -> Response:
     """Return the HTTP answer for a failure."""
-    headers = dict(headers or {})
-    if error.retry_after is not None:
-        headers["retry-after"] = str(max(1, round(error.retry_after)))
+    headers = {**retry_after(error), **(headers or {})}
     body = orjson.dumps(document(error, instance), default=str)
     return Response(body, int(error.status), headers, MEDIA_TYPE)
+
+
+def retry_after(error: OpsBuddyError) -> dict[str, str]:
+    """Return the field that says when to come again, where there is one: in whole seconds, never too early."""
+    return {} if error.retry_after is None else {"retry-after": str(max(1, math.ceil(error.retry_after)))}
 
 
 def install(app: FastAPI) -> None:

@@ -8,7 +8,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from opsbuddy_core.errors import OpsBuddyError
 from opsbuddy_core.logs import Line
-from opsbuddy_core.web.problems import MEDIA_TYPE, document
+from opsbuddy_core.web.problems import MEDIA_TYPE, document, retry_after
 
 REFUSED = Counter(
     "opsbuddy_http_refused_total", "Requests refused before any application saw them", ["status", "reason"]
@@ -20,8 +20,7 @@ def message(error: OpsBuddyError, target: bytes, reason_header: str | None) -> b
     """Return the whole answer; `reason_header`: the field that names the reason as well, where there is one."""
     body = orjson.dumps(document(error, target.decode("latin-1")))
     fields = [f"content-type: {MEDIA_TYPE}", f"content-length: {len(body)}", "connection: close"]
-    if error.retry_after:
-        fields.append(f"retry-after: {error.retry_after:.0f}")
+    fields += [f"{name}: {value}" for name, value in retry_after(error).items()]
     if reason_header:
         fields.append(f"{reason_header}: {error.extensions['reason']}")
     return STATUS_LINE[int(error.status)] + "\r\n".join(fields).encode() + b"\r\n\r\n" + body

@@ -1,5 +1,6 @@
 """uvicorn's WebSockets, for which an answer that refuses a handshake completes it, and what is no handshake gets a problem document."""
 
+import logging
 from typing import Any
 
 from typing_extensions import override
@@ -8,6 +9,11 @@ from websockets.http11 import Request
 
 from opsbuddy_core.errors import MalformedError
 from opsbuddy_core.web import refusal
+
+log = logging.getLogger("uvicorn.error.websocket")
+log.setLevel(
+    logging.WARNING
+)  # its line for each socket has the query, which may hold a token; the access log has one of its own
 
 
 def sockets(reason_header: str | None = None) -> type["WebSocketProtocol"]:
@@ -19,6 +25,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     """Without `send`, every refusal is an error in the log as well: of an application that has given no answer."""
 
     reason_header: str | None = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.logger = log
 
     @override
     def handle_connect(self, event: Request) -> None:

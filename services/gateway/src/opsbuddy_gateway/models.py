@@ -64,6 +64,11 @@ class UpstreamFailureError(Exception):
         super().__init__(reason)
         self.reason, self.sent, self.stale = reason, sent, stale
 
+    @property
+    def blameless(self) -> bool:
+        """Whether nobody was asked, so that nobody failed."""
+        return self.reason in (Reason.NO_ENDPOINT, Reason.TOO_MANY_CONNECTIONS)
+
 
 class MethodNotAllowedError(OpsBuddyError):
     """The route takes other methods."""

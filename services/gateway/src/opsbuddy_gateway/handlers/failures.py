@@ -70,6 +70,9 @@ def failed(failure: UpstreamFailureError, service: Service) -> OpsBuddyError:
     if failure.reason is Reason.NO_ENDPOINT:
         detail = f"No process of {name} is ready; look at its pods, then ask again."
         return UnavailableError(detail, retry_after=1, reason=failure.reason, service=name)
+    if failure.reason is Reason.TOO_MANY_CONNECTIONS:
+        detail = f"Every connection that the gateway may have to services is in use, so {name} was not asked; ask again shortly."
+        return UnavailableError(detail, retry_after=1, reason=failure.reason, service=name)
     if failure.reason is Reason.CONNECT_FAILED:
         detail = f"{name} takes no connection; nothing of the request was sent, so it can be repeated."
         return UnavailableError(detail, retry_after=1, reason=failure.reason, service=name)

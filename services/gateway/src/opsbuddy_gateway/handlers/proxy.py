@@ -132,7 +132,7 @@ class Proxy:
                 service=service.name,
             ) from None
         except UpstreamFailureError as failure:
-            if failure.reason is not Reason.NO_ENDPOINT:  # nobody was asked, so nobody failed
+            if not failure.blameless:
                 ticket.failed()
             service.window.record(time.perf_counter() - begun, failed=True)
             raise failed(failure, service) from failure
@@ -182,6 +182,8 @@ class Proxy:
             raise ClientGoneError from failure
         if client.failure:
             raise client.failure from failure
+        if failure.blameless:
+            raise failure
         if not failure.stale:
             service.endpoints.failed(endpoint)
         if client.started or (failure.sent and exchange.method not in IDEMPOTENT):

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from opsbuddy_core import trace
 from opsbuddy_core.errors import DeadlineError, OpsBuddyError, UnavailableError
 from opsbuddy_core.logs import Line
+from opsbuddy_gateway.handlers.client import ClientGoneError
 from opsbuddy_gateway.handlers.exchange import Accounts, Exchange
 from opsbuddy_gateway.handlers.failures import failed, refusal
 from opsbuddy_gateway.handlers.gate import Gate
@@ -78,7 +79,7 @@ class WebSockets:
             exchange.reason = Reason(error.extensions.get("reason", Reason.INTERNAL))
             answer = refusal(error, exchange.scope["path"], {"x-request-id": exchange.trace.request_id})
             await _deny(exchange, answer.status_code, answer.raw_headers, bytes(answer.body))
-        except OSError:  # what the server raises when the client has left
+        except (ClientGoneError, OSError):  # the latter is what the server raises when the client has left
             exchange.reason = Reason.CLIENT_GONE
 
     async def _forward(self, exchange: Exchange, receive: Receive) -> None:
@@ -88,12 +89,12 @@ class WebSockets:
         service.in_flight += 1
         try:
             try:
-                socket = await self._opened(exchange, service)
+                socket = await self._opened(exchange, receive, service)
             except RefusedError as refused:
                 judge(ticket, refused.status, refused.headers)
                 raise
             except UpstreamFailureError as failure:
-                if failure.reason is not Reason.NO_ENDPOINT:
+                if not failure.blameless:
                     ticket.failed()
                 raise failed(failure, service) from failure
             except DeadlineError:
@@ -107,22 +108,31 @@ class WebSockets:
             if exchange.endpoint is not None:
                 exchange.endpoint.in_flight -= 1
 
-    async def _opened(self, exchange: Exchange, service: Service) -> UpstreamSocket:
-        """Return the socket that the service has accepted, within the route's deadline. Only what was never sent is tried again."""
+    async def _opened(self, exchange: Exchange, receive: Receive, service: Service) -> UpstreamSocket:
+        """Return the socket that the service has accepted, within the route's deadline and while the client is there."""
         seconds = exchange.route.spec.timeout_seconds
+        opening = asyncio.create_task(self._attempts(exchange, service))
+        leaving = asyncio.ensure_future(receive())  # a client that was not accepted yet has nothing else to say
         try:
-            async with asyncio.timeout(seconds):
-                return await self._attempts(exchange, service)
-        except TimeoutError:
-            if exchange.endpoint is not None:
-                service.endpoints.failed(exchange.endpoint)
-            raise DeadlineError(
-                f"{service.name} did not accept the WebSocket within {seconds:g} s.",
-                reason=Reason.TIMEOUT,
-                service=service.name,
-            ) from None
+            await asyncio.wait({opening, leaving}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if opening.done():
+                return opening.result()
+            if leaving.done():
+                raise ClientGoneError
+        finally:
+            opening.cancel()
+            leaving.cancel()
+            await asyncio.gather(opening, leaving, return_exceptions=True)
+        if exchange.endpoint is not None:
+            service.endpoints.failed(exchange.endpoint)
+        raise DeadlineError(
+            f"{service.name} did not accept the WebSocket within {seconds:g} s.",
+            reason=Reason.TIMEOUT,
+            service=service.name,
+        )
 
     async def _attempts(self, exchange: Exchange, service: Service) -> UpstreamSocket:
+        """Try endpoints until one accepts. Only what was never sent is tried again."""
         tried: list[Endpoint] = []
         handshake = self._handshake(exchange)
         while True:

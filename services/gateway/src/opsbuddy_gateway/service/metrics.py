@@ -82,13 +82,18 @@ class ServiceMetrics:
     """The figures of one service, found once."""
 
     def __init__(self, name: str, breaker: Breaker, endpoints: Endpoints, in_flight: Callable[[], int]) -> None:
-        self._name = name
+        self._name, self._breaker, self._endpoints, self._in_flight = name, breaker, endpoints, in_flight
         self.latency = TRAFFIC.latency.setdefault(name, Latency())
         self.retries = RETRIES.labels(name)
-        IN_FLIGHT.labels(name).set_function(in_flight)
         self._ended: dict[tuple[str, int, Reason], list[int]] = {}
-        BREAKER.labels(name).set_function(lambda: STATES[breaker.state])
-        ENDPOINTS.labels(name).set_function(lambda: sum(endpoints.state(e) != "set_aside" for e in endpoints.all))
+        self.show()
+
+    def show(self) -> None:
+        """Be the one that the gauges speak of: with another port a service is another one, of the same name."""
+        endpoints = self._endpoints
+        IN_FLIGHT.labels(self._name).set_function(self._in_flight)
+        BREAKER.labels(self._name).set_function(lambda: STATES[self._breaker.state])
+        ENDPOINTS.labels(self._name).set_function(lambda: sum(endpoints.state(e) != "set_aside" for e in endpoints.all))
 
     def ended(self, prefix: str, status: int, reason: Reason) -> None:
         key = (prefix, status // 100, reason)

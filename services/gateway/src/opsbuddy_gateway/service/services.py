@@ -113,8 +113,12 @@ class Services:
                 service.breaker.failures = spec.circuit_breaker.failures
                 service.breaker.open_seconds = spec.circuit_breaker.open_seconds
                 named[key] = service
+        names = {service.name for service in named.values()}
         for key in self._known.keys() - named.keys():
-            self._known[key].metrics.remove()
+            if self._known[key].name not in names:
+                self._known[key].metrics.remove()
+        for service in named.values():
+            service.metrics.show()
         self._known = named
         self.refresh()
 

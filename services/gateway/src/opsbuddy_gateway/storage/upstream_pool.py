@@ -71,13 +71,18 @@ class PooledUpstream:
         return None
 
     async def _acquired(self, address: Address, *, fresh: bool) -> Connection:
-        """Return a free connection, or a new one as soon as there is room for it."""
+        """Return a free connection, or a new one as soon as there is room for it; it takes no longer than to connect may."""
+        due = self._loop.time() + self._connect_seconds
         while True:
             if not fresh and (connection := self._taken(address)):
                 return connection
             if self.open < self._limit or self._dropped_one():
                 return await self._connected(address)
-            await self._turn()
+            try:
+                async with asyncio.timeout_at(due):
+                    await self._turn()
+            except TimeoutError:
+                raise UpstreamFailureError(Reason.TOO_MANY_CONNECTIONS, sent=False) from None
 
     async def _connected(self, address: Address) -> Connection:
         self._connecting += 1
