@@ -104,7 +104,7 @@ def install(app: FastAPI) -> None:
     app.state.forms = {}
     app.add_exception_handler(OpsBuddyError, _expected)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(HTTPException, of_framework)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -135,7 +135,8 @@ def _no_json(why: str, request: Request) -> OpsBuddyError:
     return MalformedError("The body is no valid JSON; send one JSON document.", errors=[entry])
 
 
-async def _framework(request: Request, error: Exception) -> Response:
+async def of_framework(request: Request, error: Exception) -> Response:
+    """Answer what no route takes, or what one cannot read, as a problem document."""
     assert isinstance(error, HTTPException)  # noqa: S101 - likewise
     if error.detail == UNREADABLE:
         return answer(_no_json("not UTF-8, or nested too deep", request), request.scope)

@@ -1,11 +1,10 @@
 """Where there is no page: a page that says so for people, a problem document for programs."""
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
-from starlette.exceptions import HTTPException
 
+from opsbuddy_core.web import problems
 from opsbuddy_ui_service.handlers.html import html
 from opsbuddy_ui_service.live.monitor import Monitor
 from opsbuddy_ui_service.rendering.pages import Rendering
@@ -18,13 +17,12 @@ LONGEST = 200  # characters of an address that are shown
 
 def install(app: FastAPI, monitor: Monitor, rendering: Rendering) -> None:
     """Have an address of which there is no route answered so; what a route itself does not find is not asked here."""
-    to_programs: Callable[[Request, Exception], Awaitable[Response]] = app.exception_handlers[HTTPException]
 
     async def missing(request: Request, error: Exception) -> Response:
         path = request.url.path
         reads = "text/html" in request.headers.get("accept", "") and request.method in ("GET", "HEAD")
         if not reads or path.startswith(NO_PAGE):
-            return await to_programs(request, error)
+            return await problems.of_framework(request, error)
         if (page := path.rstrip("/")) in ADDRESSES:
             query = f"?{request.url.query}" if request.url.query else ""
             return Response(status_code=HTTPStatus.TEMPORARY_REDIRECT, headers={"location": page + query})
