@@ -275,6 +275,9 @@ async def test_pages_have_every_entry_once(service: Service) -> None:
 WRONG_QUERIES: list[tuple[dict[str, Any], str]] = [
     ({"cursor": "xyz"}, "cursor"),
     ({"cursor": "W10="}, "cursor"),
+    ({"cursor": "WzEsMiwzXQ=="}, "cursor"),
+    ({"cursor": "WyItY3JlYXRlZCIsMSwiaWQiXQ=="}, "cursor"),
+    ({"tag": "a\nb"}, "tag"),
     ({"limit": 0}, "limit"),
     ({"q": "a\0"}, "q"),
     ({"category": "\0"}, "category"),

@@ -132,7 +132,23 @@ async def test_a_deleted_entry_waits_in_the_trash_and_comes_back_with_its_histor
     assert (back.status_code, back.json()["value"]) == (200, 2)
     assert "deleted_at" not in back.json()
     assert len(await versions(service, path)) == 2
-    assert (await service.http.post(f"{path}/restore")).status_code == 404
+    again = await service.http.post(f"{path}/restore")
+    assert (again.status_code, again.json()) == (200, back.json())
+
+
+async def test_who_asks_for_an_entry_in_the_trash_is_told_how_to_take_it_out(service: Service) -> None:
+    path = f"/configs/{(await service.create())['id']}"
+    await service.http.delete(path)
+    for method, place in (
+        ("GET", ""),
+        ("PATCH", ""),
+        ("DELETE", ""),
+        ("GET", "/versions"),
+        ("POST", "/versions/1/restore"),
+    ):
+        answer = await service.http.request(method, path + place, json={} if method == "PATCH" else None)
+        assert answer.status_code == 404, (method, place)
+        assert f"POST {path}/restore" in answer.json()["detail"], (method, place)
 
 
 async def test_a_name_that_was_taken_meanwhile_keeps_it_in_the_trash(service: Service) -> None:

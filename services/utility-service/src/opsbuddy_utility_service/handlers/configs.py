@@ -215,7 +215,9 @@ def _query(
     trash: bool = False,
     limit: int = 100,
 ) -> Query:
-    for field, value in (("category", category), ("q", text), *(("tag", tag) for tag in tags)):
+    for field, value in (("category", category), ("q", text)):
         if value and "\0" in value:
             refuse(field, "it has a NUL character")
+    if not all(map(str.isprintable, tags)):
+        refuse("tag", "it has characters that no tag has")
     return Query(category, text, tuple(tags), trash, limit, cursor)

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from opsbuddy_core import exact_json
+from opsbuddy_core.errors import OpsBuddyError
 from opsbuddy_core.exact_json import refuse
 
 
@@ -167,9 +168,10 @@ class Cursor:
     def read(cls, text: str) -> "Cursor":
         """Return what `write` wrote, or raise InvalidRequestError."""
         try:
-            category, name, entry_id = exact_json.parse(base64.b64decode(text, altchars=b"-_", validate=True), "cursor")
-            return cls(str(category), str(name), str(entry_id))
-        except (ValueError, TypeError):
+            place = exact_json.parse(base64.b64decode(text, altchars=b"-_", validate=True), "cursor")
+            category, name, entry_id = (exact_json.checked_text(part, "cursor") for part in place)
+            return cls(category, name, entry_id)
+        except (ValueError, TypeError, OpsBuddyError):
             refuse("cursor", "it is none that a listing gave; start without one")
 
     def write(self) -> str:

@@ -47,7 +47,7 @@ class ConfigService:
         return _logged("create", config)
 
     async def find(self, config_id: str) -> Config:
-        return await self._configs.find(_canonical(config_id)) or _missing(config_id)
+        return await self._configs.find(_canonical(config_id)) or await self._absent(config_id)
 
     async def search(self, query: Query) -> tuple[list[Config], Cursor | None]:
         """Return a page and where the next one begins; None: this is the last."""
@@ -106,10 +106,11 @@ class ConfigService:
         _logged("delete", await self._changed(config_id, decide))
 
     async def restore(self, config_id: str) -> Config:
-        """Take it out of the trash. A name that its category has again meanwhile: ConflictError."""
-        return _logged(
-            "restore", await self._changed(config_id, lambda current: replace(current, deleted_at=None), trash=True)
+        """Take it out of the trash; one that is not in it stays as it is. A name that its category has again meanwhile: ConflictError."""
+        back = await self._configs.change(
+            _canonical(config_id), lambda current: replace(current, deleted_at=None), self._sealer.seal, trash=True
         )
+        return _logged("restore", back) if back else await self.find(config_id)
 
     async def export(self, query: Query) -> str:
         """Return those that match as YAML."""
@@ -143,9 +144,16 @@ class ConfigService:
         log.info("Configurations imported", operation="import", dry_run=dry_run, created=created, changed=changed)
         return ImportReport(dry_run=dry_run, created=created, changed=changed, unchanged=unchanged, results=results)
 
-    async def _changed(self, config_id: str, decide: Callable[[Config], Config], *, trash: bool = False) -> Config:
-        changed = await self._configs.change(_canonical(config_id), decide, self._sealer.seal, trash=trash)
-        return changed or _missing(config_id)
+    async def _changed(self, config_id: str, decide: Callable[[Config], Config]) -> Config:
+        changed = await self._configs.change(_canonical(config_id), decide, self._sealer.seal)
+        return changed or await self._absent(config_id)
+
+    async def _absent(self, config_id: str) -> NoReturn:
+        if await self._configs.find(_canonical(config_id), trash=True):
+            raise NotFoundError(
+                f"Configuration {config_id} is in the trash; POST /configs/{config_id}/restore takes it out."
+            )
+        _missing(config_id)
 
     def _author(self, actor: str) -> Author:
         return Author(actor, self._clock(), self._sealer.seal)
