@@ -18,6 +18,8 @@ pytestmark = pytest.mark.process
 PROGRAM = """
 import asyncio
 import gc
+import os
+import signal
 from fastapi import APIRouter, FastAPI
 from pydantic import Field
 from opsbuddy_core.health import Health
@@ -39,7 +41,14 @@ def build(settings):
     async def collected() -> int:
         return len(gc.get_objects(2))  # what a full collection looks at and stops all requests for
     health = Health(settings.title, "opsbuddy-core")
+    if "END_BEFORE_IT_SERVES" in os.environ:
+        gc.callbacks.append(end)
     return create_app(settings, health, [router]), health
+
+def end(*_):
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        gc.callbacks.clear()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 run("opsbuddy-core", S, build)
 """
@@ -119,6 +128,19 @@ async def test_a_request_in_flight_is_finished() -> None:
         process.send_signal(signal.SIGTERM)
         assert await request == 200
         assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+@pytest.mark.parametrize("drain", ["0", "5"])
+async def test_an_end_that_is_asked_for_before_it_serves_is_not_forgotten(drain: str) -> None:
+    process = await start(
+        SERVICE_HOST="127.0.0.1", SERVICE_PORT=str(free_port()), DRAIN_SECONDS=drain, END_BEFORE_IT_SERVES="1"
+    )
+    try:
+        _, error = await asyncio.wait_for(process.communicate(), 20)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert (process.returncode, b"Traceback" in error) == (0, False), error
 
 
 async def test_a_collection_of_garbage_does_not_look_at_what_was_there_at_the_start() -> None:

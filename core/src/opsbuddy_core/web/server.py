@@ -58,7 +58,7 @@ class Server(uvicorn.Server):
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if sig == signal.SIGTERM and not self._health.draining and self._drain_seconds:
+        if sig == signal.SIGTERM and self.started and not self._health.draining and self._drain_seconds:
             self._health.draining = True
             asyncio.get_running_loop().call_later(self._drain_seconds, super().handle_exit, sig, None)
             return
@@ -110,11 +110,12 @@ def serve(app: ASGIApp, health: Health, settings: Settings) -> None:
             "End what listens there, or set another port.\n"
         )
         raise SystemExit(1) from error
-    for sig in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sig, _asked_to_end)
+    server = Server(made, health, settings.drain_seconds)
+    for sig in (signal.SIGTERM, signal.SIGINT):  # before uvicorn takes them, and when it raises them anew at the end
+        signal.signal(sig, server.handle_exit)
     gc.collect()
     gc.freeze()  # what is there by now stays: a full collection would look at all of it, and stop every request for a tenth of a second
-    Server(made, health, settings.drain_seconds).run(sockets=[listener])
+    server.run(sockets=[listener])
 
 
 def run(distribution: str, settings_class: type[S], build: Callable[[S], tuple[ASGIApp, Health]]) -> None:
@@ -136,10 +137,6 @@ def run(distribution: str, settings_class: type[S], build: Callable[[S], tuple[A
         return
     app, health = build(settings)
     serve(app, health, settings)
-
-
-def _asked_to_end(_: int, __: FrameType | None) -> None:
-    """Take the signal that uvicorn raises anew after its shutdown: an end that was asked for is exit code 0."""
 
 
 def listen(host: str, port: int) -> socket.socket:
