@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -9,21 +11,23 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
-from demo.day.fill import FillError, fill_once
+from demo.day.fill import FillError, fill_once, wanted
 from demo.platform import HOST, Process, load, processes, routes
 from demo.supervisor import StartError, Supervisor, bin_dir
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED = {"INFLUXDB_HOST", "INFLUXDB_TOKEN"}
+LAST_PORT = 65535
+LOOPBACK = ((socket.AF_INET, HOST), (socket.AF_INET6, "::1"))  # a browser asks both for localhost
 
 
 def main() -> int:
     """Run until Ctrl-C; exit code 1 when a port is taken or a service does not come up."""
-    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--data", type=Path, default=ROOT / ".demo", help="folder for state and logs (default: .demo)")
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier demo kept")
     parser.add_argument("--port-offset", type=int, default=0, help="add this to every port")
@@ -39,27 +43,56 @@ def main() -> int:
     if arguments.influxdb and not influxdb.keys() >= NEEDED:
         parser.error(f"--influxdb needs {' and '.join(sorted(NEEDED))} in the environment")
     resources = load(ROOT / "manifests" / "samples")
+    ports = [resource["spec"]["port"] for resource in resources]
+    least, most = 1 - min(ports), LAST_PORT - max(ports)
+    if not least <= arguments.port_offset <= most:
+        parser.error(f"--port-offset is a number from {least} to {most}: every port has to be one that there is")
     for resource in resources:
         resource["spec"]["port"] += arguments.port_offset
         for entry in resource["spec"].get("env", []):
             entry["value"] = shifted(entry.get("value"), arguments.port_offset)
     started = processes(resources, arguments.data, influxdb)
-    if taken := [process for process in started if not free(process.port)]:
-        names = ", ".join(f"{process.port} ({process.name})" for process in taken)
-        sys.stderr.write(f"These ports are in use: {names}. End what listens there, or add --port-offset 10000.\n")
+    try:
+        wanted(os.environ)
+        if taken := [process for process in started if not free(process.port)]:
+            names = ", ".join(f"{process.port} ({process.name})" for process in taken)
+            way_out = "end what listens there, or move every port: .venv/bin/python -m demo --port-offset 10000"
+            raise StartError(f"These ports are in use: {names}. Either {way_out}")  # noqa: TRY301 - told as the others are
+        with folder(arguments.data, fresh=arguments.fresh):
+            (arguments.data / "routes.json").write_text(routes(resources).text())
+            return asyncio.run(run(started, arguments.data))
+    except (StartError, FillError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
         return 1
-    if arguments.fresh:
-        shutil.rmtree(arguments.data, ignore_errors=True)
-    arguments.data.mkdir(parents=True, exist_ok=True)
-    (arguments.data / "routes.json").write_text(routes(resources).text())
-    return asyncio.run(run(started, arguments.data))
+
+
+@contextlib.contextmanager
+def folder(data: Path, *, fresh: bool) -> Iterator[None]:
+    """Have the folder to itself for as long as it is entered: stores that two demos write to would be neither's. Raises StartError."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        held = os.open(data, os.O_RDONLY)
+    except OSError as error:
+        raise StartError(f"State cannot be kept in {data}: {error.strerror}. Name another folder by --data.") from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for kept in data.iterdir() if fresh else ():
+            shutil.rmtree(kept) if kept.is_dir() and not kept.is_symlink() else kept.unlink()
+        yield
+    except BlockingIOError as error:
+        raise StartError(
+            f"Another demo keeps its state in {data}: end it, or name another folder by --data."
+        ) from error
+    finally:
+        os.close(held)
 
 
 async def run(started: list[Process], data: Path) -> int:
     """Start, wait for the end, stop."""
     ended = asyncio.Event()
-    for sig in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(sig, ended.set)
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last when its terminal is closed
+        if signal.getsignal(sig) != signal.SIG_IGN:  # as nohup wants it
+            asyncio.get_running_loop().add_signal_handler(sig, ended.set)
     begun = time.monotonic()
     supervisor = Supervisor(bin_dir(), data / "logs", say)
     try:
@@ -73,9 +106,6 @@ async def run(started: list[Process], data: Path) -> int:
                 f"ready after {time.monotonic() - begun:.1f} s. Open {ui.url.replace(HOST, 'localhost')} - Ctrl-C ends everything."
             )
             await ended.wait()
-    except (StartError, FillError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
     finally:
         say("ending")
         await supervisor.stop()
@@ -111,15 +141,23 @@ def shifted(value: str | None, offset: int) -> str | None:
 
 def free(port: int) -> bool:
     """Tell whether nobody listens on a port of this machine."""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((HOST, port)) != 0
+    return not any(_listens(family, host, port) for family, host in LOOPBACK)
+
+
+def _listens(family: socket.AddressFamily, host: str, port: int) -> bool:
+    try:
+        with socket.socket(family) as probe:
+            probe.settimeout(1)
+            return probe.connect_ex((host, port)) == 0
+    except OSError:  # a machine without IPv6
+        return False
 
 
 def say(line: str) -> None:
-    """Tell the person who runs it."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    """Tell the person who runs it, who may have closed the terminal."""
+    with contextlib.suppress(OSError):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

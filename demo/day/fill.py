@@ -27,14 +27,42 @@ class FillError(Exception):
     """A service did not take its part of the day; the message says which and what it answered."""
 
 
+def wanted(environment: Mapping[str, str]) -> int | None:
+    """Return the number of the day that DEMO_DATA and DEMO_SEED ask for, None for none. Raises FillError when they cannot be understood."""
+    data, seed = environment.get("DEMO_DATA") or "1", environment.get("DEMO_SEED") or "7"
+    if data not in {"0", "1"}:
+        raise FillError(f"DEMO_DATA is {data!r}: it has to be 1, or 0 to leave all empty.")
+    if not (seed.isascii() and seed.isdecimal()):
+        raise FillError(f"DEMO_SEED is {seed!r}: it has to be a whole number, each of which is another day.")
+    return int(seed) if data == "1" else None
+
+
 async def fill_once(gateway: str, data: Path, environment: Mapping[str, str] = os.environ) -> Story | None:
-    """Send a day, unless `data` says that there is one, or DEMO_DATA=0 that none is wanted. Returns the day that was sent."""
-    if environment.get("DEMO_DATA", "1") == "0" or (data / MARK).exists():
+    """Send a day, unless `data` says that there is one, or DEMO_DATA=0 that none is wanted. Returns the day that was sent.
+
+    One that was cut off is sent again as the same day, so that nothing of it is there twice. Raises FillError.
+    """
+    seed, mark = wanted(environment), _mark(data)
+    if seed is None or (mark and mark.get("sent", True)):
         return None
-    story = today(datetime.now(UTC), int(environment.get("DEMO_SEED", "7")))
+    story = Story(datetime.fromisoformat(mark["end"]), mark["seed"]) if mark else today(datetime.now(UTC), seed)
+    _set_mark(data, story, sent=False)
     await fill(gateway, story)
-    (data / MARK).write_text(json.dumps({"seed": story.seed, "begin": str(story.begin), "end": str(story.end)}) + "\n")
+    _set_mark(data, story, sent=True)
     return story
+
+
+def _mark(data: Path) -> dict[str, Any] | None:
+    path = data / MARK
+    found: dict[str, Any] | None = json.loads(path.read_text()) if path.exists() else None
+    return found
+
+
+def _set_mark(data: Path, story: Story, *, sent: bool) -> None:
+    mark = {"seed": story.seed, "begin": str(story.begin), "end": str(story.end), "sent": sent}
+    draft = data / f"{MARK}.draft"
+    draft.write_text(json.dumps(mark) + "\n")
+    draft.replace(data / MARK)
 
 
 async def fill(gateway: str, story: Story) -> None:
@@ -57,8 +85,10 @@ async def _metrics(session: aiohttp.ClientSession, story: Story) -> None:
 
 
 async def _files(session: aiohttp.ClientSession, story: Story, lines: list[logs.Log]) -> None:
+    there = {file["filename"] for file in (await _send(session, "GET", "/api/files?limit=1000"))["files"]}
     for file in files.day(story, lines):
-        await _send(session, "POST", "/api/files/upload", form=partial(_form, file))
+        if file.name not in there:  # of a day that was cut off
+            await _send(session, "POST", "/api/files/upload", form=partial(_form, file))
 
 
 def _form(file: files.File) -> aiohttp.FormData:

@@ -2,13 +2,18 @@
 
 import asyncio
 import os
+import pty
+import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from demo.__main__ import free
+from tests.contract.description.installation import PORTS
 from tests.support.demo import demo as running
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(120)]
@@ -34,7 +39,66 @@ async def test_a_taken_port_is_named_and_nothing_is_started(tmp_path: Path) -> N
         code, said = await demo("--data", str(tmp_path / "data"))
     assert code == 1
     assert "30004 (timeseries-service)" in said
+    assert ".venv/bin/python -m demo --port-offset 10000" in said
     assert not (tmp_path / "data").exists()
+
+
+async def test_a_port_that_only_a_browser_would_find_taken_is_named(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET6) as taken:  # as many development servers listen: `localhost` leads there first
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("::1", 25000))
+        taken.listen()
+        code, said = await demo("--data", str(tmp_path / "data"))
+    assert code == 1
+    assert "25000 (ui-service)" in said
+
+
+@pytest.mark.parametrize("offset", ["70000", "-8100"])
+async def test_ports_that_there_are_not_are_refused_with_those_that_there_are(offset: str) -> None:
+    code, said = await demo("--port-offset", offset)
+    assert code == 2
+    assert "a number from -2999 to 57531" in said
+
+
+async def test_a_folder_that_cannot_hold_its_state_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, said = await demo("--data", str(tmp_path / "file"))
+    assert code == 1
+    assert said == f"State cannot be kept in {tmp_path / 'file'}: File exists. Name another folder by --data.\n"
+
+
+async def test_what_it_shall_be_filled_with_is_read_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEMO_DATA", "no")
+    code, said = await demo("--data", str(tmp_path / "data"))
+    assert code == 1
+    assert said.startswith("DEMO_DATA is 'no'")
+    assert not (tmp_path / "data").exists()
+
+
+def test_one_folder_has_one_demo_and_a_fresh_one_takes_it_from_nobody(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "demo", "--port-offset", "22000", "--data", str(tmp_path), "--fresh"]
+    with running(tmp_path, 22_600):
+        second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        assert (second.returncode, (tmp_path / "file-service").exists()) == (1, True)
+    assert second.stderr.startswith(f"Another demo keeps its state in {tmp_path}")
+
+
+def test_a_terminal_that_is_closed_ends_it_all(tmp_path: Path) -> None:
+    master, terminal = pty.openpty()
+    command = [sys.executable, "-m", "demo", "--port-offset", "22900", "--data", str(tmp_path)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "DEMO_DATA": "0"}, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
+    )  # fmt: skip
+    os.close(terminal)
+    said = b""
+    while b"ready after" not in said:
+        said += os.read(master, 4096)
+    os.close(master)  # what it says from now on fails
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(30) == 0
+    assert all(free(port + 22_900) for port in PORTS.values())
 
 
 async def test_influxdb_without_its_address_is_asked_for(tmp_path: Path) -> None:
