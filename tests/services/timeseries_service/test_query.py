@@ -188,6 +188,12 @@ async def test_a_sum_beyond_what_json_can_say_is_null(service: Service) -> None:
     assert await service.values(start=at(0), end=at(60), aggregate="sum", every="1m") == [None]
 
 
+async def test_short_buckets_need_no_short_look_back_where_nothing_looks_back(service: Service) -> None:
+    first, second, end = at(0), at(0.001), at(0.003)
+    await service.write(point(1, timestamp=first), point(3, timestamp=second))
+    assert await service.values(start=first, end=end, aggregate="mean", every="1ms") == [1, 3, None]
+
+
 @cases(
     "query",
     [
@@ -204,7 +210,13 @@ async def test_a_sum_beyond_what_json_can_say_is_null(service: Service) -> None:
         {"aggregate": "percentile", "every": "1m", "percentile": 101},
         {"aggregate": "mean", "every": "1m", "transform": "moving_average"},
         {"top": 3},
-        {"aggregate": "mean", "every": "1ms", "start": "2026-01-01T00:00:00Z", "end": "2026-01-01T00:00:01Z"},
+        {
+            "aggregate": "mean",
+            "every": "1ms",
+            "start": "2026-01-01T00:00:00Z",
+            "end": "2026-01-01T00:00:01Z",
+            "fill": "previous",
+        },
         {"filters": [{"tag": "a", "operator": "=~", "value": "("}]},
         {"unknown": 1},
         {"measurement": ""},

@@ -168,8 +168,9 @@ def _check(query: SeriesQuery) -> None:
         for name, value in (("transform", query.transform), ("top", query.top)):
             if value is not None:
                 raise _invalid(name, "works on buckets: it needs aggregate and every")
-    elif query.lookback // query.every > MAX_BUCKETS:
-        raise _invalid("lookback", f"holds more than {MAX_BUCKETS} buckets of {query.every / timestamps.SECOND:g} s")
+    elif query.fill == "previous" and query.lookback // query.every > MAX_BUCKETS:
+        length = f"{query.every / timestamps.SECOND:g} s"
+        raise _invalid("lookback", f"holds more than {MAX_BUCKETS} buckets of {length}; ask for a shorter one")
 
 
 def _how(query: SeriesQuery, every: int, selection: Selection) -> Buckets:
