@@ -1,9 +1,10 @@
 """Prometheus' query API over the store: which series a selector means, how much is read, and how results are written."""
 
 import asyncio
+import itertools
 import math
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -21,8 +22,10 @@ from opsbuddy_timeseries_service.storage import PointStore
 MILLISECOND = timestamps.UNITS["ms"]
 LATEST = 2**62
 FIELD = "value"
+ALL = (f'{{{NAME}!=""}}',)
 MAX_STEPS = 11_000
 MAX_SERIES = 10_000
+MAX_LOOKED_THROUGH = 100_000  # series, of which nothing but names and values of labels is kept
 MAX_SAMPLES = 1_000_000
 MAX_COLUMNS = 100
 AT_ONCE = 2  # queries that are worked off at a time; each may hold MAX_SAMPLES
@@ -84,22 +87,22 @@ class PrometheusReading:
         """Return the labels of the series that any of the selectors means, in order."""
         if not matches:
             raise BadQueryError("no match[] parameter provided")
-        found: dict[Any, Labels] = {}
-        for text in matches:
-            for entry in await self._entries(selector(text).matchers, start, end):
-                found[key(_labels(entry))] = _labels(entry)
+        found = {key(labels): labels for labels in await self._meant(matches, start, end, MAX_SERIES)}
         return [found[each] for each in sorted(found)]
 
     async def labels(self, matches: Sequence[str], start: int, end: int) -> list[str]:
         """Return the names of the labels of those series; of all without a selector."""
-        return sorted({name for labels in await self._all(matches, start, end) for name in labels})
+        meant = await self._meant(matches or ALL, start, end, MAX_LOOKED_THROUGH)
+        return sorted(set(itertools.chain.from_iterable(meant)))
 
     async def label_values(self, name: str, matches: Sequence[str], start: int, end: int) -> list[str]:
         """Return the values of a label; of all series without a selector."""
-        return sorted({labels[name] for labels in await self._all(matches, start, end) if name in labels})
+        meant = await self._meant(matches or ALL, start, end, MAX_LOOKED_THROUGH)
+        return sorted({labels[name] for labels in meant if name in labels})
 
-    async def _all(self, matches: Sequence[str], start: int, end: int) -> list[Labels]:
-        return await self.series(matches or [f'{{{NAME}!=""}}'], start, end)
+    async def _meant(self, matches: Sequence[str], start: int, end: int, most: int) -> Iterator[Labels]:
+        entries = [await self._entries(selector(text).matchers, start, end, most) for text in matches]
+        return map(_labels, itertools.chain.from_iterable(entries))
 
     async def _engine(self, node: Node, steps: list[int]) -> Engine:
         deadline = time.monotonic() + LIMIT
@@ -152,14 +155,16 @@ class PrometheusReading:
                 found.setdefault(key(labels), Samples(labels, times, [value for _, value in line.points]))  # type: ignore[misc]
         return list(found.values())
 
-    async def _entries(self, matchers: Sequence[TagFilter], start: int, end: int) -> list[Entry]:
+    async def _entries(
+        self, matchers: Sequence[TagFilter], start: int, end: int, most: int = MAX_SERIES
+    ) -> list[Entry]:
         columns = await self._columns([each for each in matchers if each.tag == NAME])
         first, last = _range(start, end)
         if first >= last:
             return []
-        found = await self._store.entries(columns, _of_tags(matchers), first, last, MAX_SERIES + 1)
-        if len(found) > MAX_SERIES:
-            raise PromError(f"more than {MAX_SERIES} series are meant; ask for fewer")
+        found = await self._store.entries(columns, _of_tags(matchers), first, last, most + 1)
+        if len(found) > most:
+            raise PromError(f"more than {most} series are meant; ask for fewer")
         return found
 
     async def _columns(self, names: list[TagFilter]) -> list[Column]:
