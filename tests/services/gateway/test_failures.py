@@ -283,6 +283,40 @@ async def test_what_a_service_may_have_seen_is_repeated_only_when_that_does_no_h
             assert {bool(len(service.requests)) for service in (upstream, other)} == {True}
 
 
+@cases(
+    "method, size, chunked, seen",
+    [
+        ("PUT", 3, False, {200}),
+        ("PUT", 60_000, True, {200}),
+        ("DELETE", 60_000, False, {200}),
+        ("PUT", 200_000, False, {200, 502}),
+        ("POST", 3, False, {200, 502}),
+    ],
+)
+async def test_a_process_that_dies_in_the_middle_of_a_small_upload_is_no_failure_where_it_can_be_repeated(
+    tmp_path, upstream: Upstream, method: str, size: int, chunked: bool, seen: set[int]
+):
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(min(size, 50_000))
+        writer.transport.abort()
+
+    async def parts():
+        for begin in range(0, size, 1000):
+            yield bytes(min(1000, size - begin))
+
+    async with await asyncio.start_server(die, "127.0.0.1", 0) as dying:
+        addresses = ["127.0.0.1:{1}".format(*dying.sockets[0].getsockname()), upstream.address]
+        async with running(tmp_path, {"file-service": addresses}, route()) as gateway, session(gateway) as http:
+            answered = set()
+            for _ in range(4):
+                body = parts() if chunked else bytes(size)
+                async with http.request(method, "/api/files/count", data=body) as answer:
+                    answered.add(answer.status)
+                    assert answer.status != 200 or await answer.text() == str(size)
+    assert answered == seen
+
+
 # --- Circuit breaker -------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from opsbuddy_core.errors import OpsBuddyError, RequestTimeoutError, TooLargeErr
 from opsbuddy_gateway.models import Reason, UpstreamFailureError
 
 DRAIN_SECONDS = 30.0
+KEPT_BYTES = 64 * 1024  # of a body, to send it to another endpoint when the first one dies
 
 
 class ClientGoneError(Exception):
@@ -30,10 +31,16 @@ class Client:
         self._head_seconds = math.inf
         self._looks = 0
         self.started = False
-        self.complete = not has_body
+        self.has_body, self.complete = has_body, not has_body
         self.interrupted: Reason | None = None
         self.failure: OpsBuddyError | None = None
         self.taken = 0
+        self._kept: list[bytes] | None = []
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether all that was read of the body can be sent once more."""
+        return self._kept is not None
 
     @property
     def gone(self) -> bool:
@@ -90,8 +97,10 @@ class Client:
     # --- What it sends ---
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives; it stops with an error when the client leaves, pauses for too long or sends too much."""
+        """Yield the body as it arrives, after what is kept of it; it stops with an error when the client leaves, pauses for too long or sends too much."""
         self.started = True
+        for chunk in self._kept or ():
+            yield chunk
         while not self.complete:
             if self._head_seconds is not math.inf:
                 self.within(self._idle_seconds, Reason.CLIENT_SLOW)
@@ -101,16 +110,24 @@ class Client:
             if message["type"] == "http.disconnect":
                 self.interrupt(Reason.CLIENT_GONE)
                 raise ClientGoneError
-            chunk: bytes = message.get("body", b"")
+            chunk = message.get("body", b"")
             self.taken += len(chunk)
             self.complete = not message.get("more_body", False)
             if self.taken > self._limit:
                 self.failure = too_large(self._limit)
                 raise self.failure
             if chunk:
+                self._keep(chunk)
                 yield chunk
         if self._watch_wanted:
+            self._watch_wanted = False
             self._watch()
+
+    def _keep(self, chunk: bytes) -> None:
+        if self.taken > KEPT_BYTES:
+            self._kept = None
+        elif self._kept is not None:
+            self._kept.append(chunk)
 
     async def drain(self) -> bool:
         """Read the rest of the body and forget it, so that a client that is still writing sees the answer; False when it does not end."""

@@ -186,7 +186,7 @@ class Proxy:
             raise failure
         if not failure.stale:
             service.endpoints.failed(endpoint)
-        if client.started or (failure.sent and exchange.method not in IDEMPOTENT):
+        if not client.repeatable or (failure.sent and exchange.method not in IDEMPOTENT):
             raise failure
 
     def _request(self, exchange: HttpExchange) -> UpstreamRequest:
@@ -202,7 +202,7 @@ class Proxy:
             exchange.method,
             upstream_target(route, scope["raw_path"], scope["query_string"]),
             headers,
-            None if client.complete else client.stream(),
+            client.stream() if client.has_body else None,
         )
 
     async def _relay(self, exchange: HttpExchange, answer: UpstreamAnswer) -> None:
