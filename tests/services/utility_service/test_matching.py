@@ -154,6 +154,42 @@ def test_a_value_that_is_there_twice_has_to_be_the_same() -> None:
         command("tool a:1 -n b", [tool])
 
 
+@pytest.mark.parametrize(
+    ("word", "text", "argv"),
+    [
+        ("{x}:{y}", "::1:443", "::1:443"),
+        ("a{x}b{y}b", "a1b2b3b", "a1b2b3b"),
+        ("{x}{y}", "ab", None),
+        ("ab{x}ba", "aba", None),
+        ("a{x}-{y}c", "a1c", None),
+        ("a{x}c", "a1d", None),
+    ],
+)
+def test_a_word_is_taken_apart_between_what_its_template_says(word: str, text: str, argv: str | None) -> None:
+    value = {"type": "regex", "pattern": ".+"}
+    tool = prepared(argv=["run", word], params=dict.fromkeys(("x", "y") if "{y}" in word else ("x",), value))
+    if argv is None:
+        with pytest.raises(ForbiddenError) as refused:
+            command(f"run {text}", [tool])
+        assert refused.value.extensions["part"] == text
+    else:
+        assert command(f"run {text}", [tool]).argv == ["run", argv]
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        pytest.param("{x}", "a" * 4000 + "!", id="a pattern that can be matched in many ways"),
+        pytest.param("{x}:{y}:{z}:{v}.", ":" * 4000, id="a word that can be taken apart in many ways"),
+    ],
+)
+def test_no_value_holds_the_service_up(word: str, text: str) -> None:
+    value = {"type": "regex", "pattern": "(a+)+", "max_length": 4096}
+    tool = prepared(argv=["tool", word], params={name: value for name in "xyzv" if f"{{{name}}}" in word})
+    with pytest.raises(ForbiddenError):
+        command(f"tool {text}", [tool])
+
+
 def test_secret_values_are_run_and_not_shown() -> None:
     secret = {"type": "regex", "pattern": "[a-z]+", "secret": True}
     tool = prepared(argv=["tool", "--token={x}"], params={"x": secret})

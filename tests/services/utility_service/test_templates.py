@@ -53,6 +53,8 @@ def test_a_program_that_is_not_installed_is_said_plainly(tmp_path: Path) -> None
         ("- {id: tool, argv: [a], params: {x: {type: int}}}", "x is not in argv"),
         ("- {id: tool, argv: [a, '{x}'], params: {x: {type: colour}}}", "params.x"),
         ("- {id: tool, argv: [a, '{x}'], params: {x: {type: regex, pattern: '('}}}", "no regular expression"),
+        ("- {id: tool, argv: [a, '{x}'], params: {x: {type: regex, pattern: '(?!-)a'}}}", "look-around"),
+        ("- {id: tool, argv: [a, '{x}'], params: {x: {type: regex, pattern: '(a)\\1'}}}", "backreferences"),
         ("- {id: tool, argv: [a, '{x}'], params: {x: {type: path, under: [etc]}}}", "under"),
         ("- {id: tool, argv: [a], timeout: 0}", "timeout"),
         ("- {id: tool, argv: [a], colour: red}", "colour"),

@@ -44,7 +44,6 @@ class Invocation:
     prepared: Prepared
     argv: list[str]
     shown: list[str]
-    secrets: list[str]
 
 
 @dataclass(frozen=True, slots=True)

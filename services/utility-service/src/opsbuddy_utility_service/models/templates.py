@@ -1,9 +1,11 @@
 """Templates of commands, as their YAML files say them. Times are seconds, sizes bytes."""
 
 import re
+from functools import cache
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+from pydantic_core import SchemaError
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 IDENTIFIER = r"^[a-z][a-z0-9_-]{0,63}$"
@@ -37,8 +39,14 @@ class IntParameter(_Parameter):
     max: int = 2**31 - 1
 
 
+@cache
+def _matcher(pattern: str) -> TypeAdapter[str]:
+    """Return what matches whole texts in a time that grows with their length alone: Python's own engine could be held up for ever by what a caller sends."""
+    return TypeAdapter(Annotated[str, StringConstraints(pattern=rf"\A(?:{pattern})\z")])
+
+
 class RegexParameter(_Parameter):
-    """Text that a regular expression matches as a whole; it does not begin with a dash unless `allow_dash`."""
+    """Text that a regular expression, without look-around and back references, matches as a whole; it does not begin with a dash unless `allow_dash`."""
 
     type: Literal["regex"]
     pattern: str = Field(max_length=500)
@@ -48,10 +56,19 @@ class RegexParameter(_Parameter):
     @model_validator(mode="after")
     def _compiles(self) -> Self:
         try:
-            re.compile(self.pattern)
-        except re.error as error:
-            raise ValueError(f"pattern is no regular expression: {error}") from error
+            _matcher(self.pattern)
+        except SchemaError as error:
+            reason = str(error).splitlines()[-1].partition("rror: ")[2]
+            raise ValueError(f"pattern is no regular expression that is taken here: {reason}") from error
         return self
+
+    def matches(self, value: str) -> bool:
+        """Say whether the pattern matches all of the value."""
+        try:
+            _matcher(self.pattern).validate_python(value)
+        except ValidationError:
+            return False
+        return True
 
 
 class PathParameter(_Parameter):

@@ -167,16 +167,30 @@ def _take(pattern: str, word: str, prepared: Prepared, values: dict[str, str]) -
     names = PLACEHOLDER.findall(pattern)
     if not names:
         return None if word == pattern else f"expected `{_pattern(prepared)}`"
-    pieces = [re.escape(piece) for piece in PLACEHOLDER.split(pattern)[::2]]
-    found = re.fullmatch("(.*)".join(pieces), word, re.DOTALL)
-    if not found:
+    found = _between(PLACEHOLDER.split(pattern)[::2], word)
+    if found is None:
         return f"expected `{_pattern(prepared)}`"
-    for name, value in zip(names, found.groups(), strict=True):
+    for name, value in zip(names, found, strict=True):
         if reason := unfit(prepared.template.params[name], value):
             return f"as {name}, {reason}"
         if values.setdefault(name, value) != value:
             return f"{name} has another value before"
     return None
+
+
+def _between(pieces: list[str], word: str) -> list[str] | None:
+    """Return what stands between the pieces that a word is made of, None: it is not. Of several ways the first values are the longest, as in ::1:443."""
+    first, *others, last = pieces
+    if not (word.startswith(first) and word.endswith(last) and len(word) >= len(first) + len(last)):
+        return None
+    found, end = list[str](), len(word) - len(last)
+    for piece in reversed(others):
+        place = word.rfind(piece, len(first), end)
+        if place < 0:
+            return None
+        found.append(word[place + len(piece) : end])
+        end = place
+    return [word[len(first) : end], *reversed(found)]
 
 
 def unfit(parameter: Parameter, value: str) -> str | None:  # noqa: PLR0911 - a table of types
@@ -209,7 +223,7 @@ def _unfit_text(parameter: RegexParameter, value: str) -> str | None:
         return "it begins with a dash, as options do"
     if len(value) > parameter.max_length:
         return f"more than {parameter.max_length} characters"
-    return None if re.fullmatch(parameter.pattern, value) else f"expected what matches {parameter.pattern}"
+    return None if parameter.matches(value) else f"expected what matches {parameter.pattern}"
 
 
 def _unfit_path(parameter: PathParameter, value: str) -> str | None:
@@ -249,7 +263,6 @@ def _invocation(prepared: Prepared, values: dict[str, str]) -> Invocation:
         prepared=prepared,
         argv=[_filled(word, values) for word in prepared.template.argv],
         shown=[_filled(word, shown) for word in prepared.template.argv],
-        secrets=[value for name, value in values.items() if params[name].secret],
     )
 
 
