@@ -12,6 +12,7 @@ NAME = r"(?:\\[,= ]|\\(?![,= ])|[^\\,= ])+"  # a backslash before anything else 
 HEAD = re.compile(r"((?:\\[, ]|\\(?![, ])|[^\\, ])+)((?:,(?:\\ |\\(?! )|[^\\ ])*)?) +", re.DOTALL)
 TAG = re.compile(rf",({NAME})=({NAME})", re.DOTALL)
 FIELD = re.compile(rf'({NAME})=("(?:\\.|[^"\\])*"|[^", ]+)(,|$| +)', re.DOTALL)
+ESCAPE = re.compile(r"\\([, =])")
 STAMP = re.compile(r"-?\d{1,19}", re.ASCII)
 INTEGER = re.compile(r"(-?\d{1,20})i|(\d{1,20})u", re.ASCII)
 NUMBER = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # no two ways to part a row of digits
@@ -122,4 +123,4 @@ def _stamp(text: str, stamp: Stamp) -> int:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"\\([, =])", r"\1", text)
+    return ESCAPE.sub(r"\1", text) if "\\" in text else text  # hardly any name has one, and each is looked at
