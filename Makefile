@@ -25,9 +25,9 @@ down: ## Remove the cluster and every trace of it
 	@tests/cluster/down.sh
 
 backup: $(INSTALLED) ## All that the demo keeps in one file; of a compose project by OF=compose, of a cluster's NAMESPACE by OF=cluster: make backup FILE=monday.tar
-	@$(BIN)/python -m backup save $(or $(OF),demo) $(or $(FILE),$(error make backup FILE=monday.tar)) $(if $(NAMESPACE),--namespace $(NAMESPACE))
+	@$(BIN)/python -m backup save $(or $(OF),demo) "$(or $(FILE),$(error say which file: make backup FILE=monday.tar))" $(if $(NAMESPACE),--namespace $(NAMESPACE))
 restore: $(INSTALLED) ## The same back: make restore FILE=monday.tar (FORCE=1 replaces what is there)
-	@$(BIN)/python -m backup restore $(or $(OF),demo) $(or $(FILE),$(error make restore FILE=monday.tar)) $(if $(NAMESPACE),--namespace $(NAMESPACE)) $(if $(FORCE),--force)
+	@$(BIN)/python -m backup restore $(or $(OF),demo) "$(or $(FILE),$(error say which file: make restore FILE=monday.tar))" $(if $(NAMESPACE),--namespace $(NAMESPACE)) $(if $(FORCE),--force)
 
 ##@ Develop
 install: $(INSTALLED) ## The virtual environment with everything in it

@@ -42,8 +42,11 @@ def main() -> int:
             save(installation, chosen.file, _say)
         else:
             restore(installation, chosen.file, _say, force=chosen.force)
-    except (BackupError, OSError) as error:
+    except BackupError as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or chosen.file}: {error.strerror or error}\n")
         return 1
     return 0
 

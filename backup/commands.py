@@ -32,7 +32,7 @@ def run(
             check=False,
         )
     except FileNotFoundError as error:
-        raise BackupError(f"{command[0]} is missing.") from error
+        raise BackupError(f"{command[0]} is missing: install it, or put its folder into PATH.") from error
     except subprocess.TimeoutExpired as error:
         raise BackupError(f"{command[0]} did not end within {LIMIT} s.") from error
     if done.returncode:

@@ -90,5 +90,5 @@ def _program() -> list[str]:
     try:
         plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, timeout=60, check=False)  # noqa: S607 - on PATH
     except FileNotFoundError as error:
-        raise BackupError("docker is missing.") from error
+        raise BackupError("docker is missing: install it, or put its folder into PATH.") from error
     return ["docker", "compose"] if plugin.returncode == 0 else ["docker-compose"]

@@ -12,6 +12,7 @@ from backup.commands import run
 from backup.installation import MARK, Installation
 from demo.platform import load, processes
 from demo.supervisor import bin_dir
+from opsbuddy_core.backup.archive import BackupError
 
 
 class Demo(Installation):
@@ -24,6 +25,10 @@ class Demo(Installation):
 
     @override
     def save(self, service: str, out: BinaryIO) -> None:
+        if not self._data.is_dir():
+            raise BackupError(
+                f"Nothing is kept in {self._data}: the demo has not run, or keeps its state elsewhere (--data)."
+            )
         self._run(service, "backup", stdout=out)
 
     @override

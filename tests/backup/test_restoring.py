@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -179,3 +181,31 @@ def test_an_archive_that_was_put_together_otherwise_is_refused_before_anything_i
     with pytest.raises(BackupError, match=said):
         restore(Compose(tmp_path), written(tmp_path, *services, inside=inside, mark=mark), print, force=True)
     assert asked() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("save", "demo", "all.tar", "--data", "nothing"), "Nothing is kept in {folder}/nothing: the demo has not run"),
+        (("save", "demo", "nowhere/all.tar"), "{folder}/nowhere/.all.tar.draft: No such file or directory\n"),
+        (("restore", "demo", "nowhere.tar"), "nowhere.tar: No such file or directory\n"),
+        (("save", "compose", "all.tar"), "docker is missing: install it"),
+        (("save", "cluster", "all.tar"), "kubectl is missing: install it"),
+    ],
+    ids=["no demo", "no folder", "no file", "no docker", "no kubectl"],
+)
+def test_what_is_not_there_is_named(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    environment = {"PATH": str(tmp_path / "bin"), "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-m", "backup", *arguments],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(says.format(folder=tmp_path)), done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin"]

@@ -76,7 +76,12 @@ async def test_a_check_of_a_service_that_is_not_there_names_those_that_are(http:
     ("headers", "status"),
     [
         ({}, 200),
+        ({"origin": "http://test"}, 200),
         ({"sec-fetch-site": "same-origin", "origin": "http://test"}, 200),
+        # a proxy in front, of TLS or another port, that calls us by another name than the browser called it
+        ({"sec-fetch-site": "same-origin", "origin": "https://ops.example.com:8443"}, 200),
+        ({"origin": "https://ops.example.com:8443"}, 403),
+        ({"sec-fetch-site": "cross-site", "origin": "http://test"}, 403),
         ({"sec-fetch-site": "cross-site"}, 403),
         ({"sec-fetch-site": "same-site"}, 403),
         ({"origin": "http://evil.example"}, 403),

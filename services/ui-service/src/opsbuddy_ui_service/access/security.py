@@ -69,8 +69,12 @@ class OwnPagesOnly:
 
 
 def is_foreign(headers: Headers) -> bool:
-    """Return whether a browser says that the page behind a request is not one of ours."""
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        return True
+    """Return whether a browser says that the page behind a request is not one of ours.
+
+    It knows by itself (Sec-Fetch-Site, which no page can set), over TLS and on localhost in any case. Where it does not say so, the page's origin
+    has to have the name by which we are called, which a proxy in between has to pass on.
+    """
+    if site := headers.get("sec-fetch-site"):
+        return site not in ("same-origin", "none")
     origin = headers.get("origin")
     return origin is not None and urlsplit(origin).netloc != headers.get("host")
