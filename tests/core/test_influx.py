@@ -90,6 +90,12 @@ def test_a_column_may_be_named_like_what_surrounds_the_tables() -> None:
     assert rows(raw) == [{"error": "timeout", "result": "failed", "table": "t1"}]
 
 
+def test_a_text_may_be_longer_than_the_readers_own_limit() -> None:
+    long = "x" * 400_000
+    raw = b"#datatype,string,long,string\r\n,result,table,t\r\n,_result,0,%b\r\n" % long.encode()
+    assert rows(raw) == [{"t": long}]
+
+
 def test_an_error_within_the_answer_is_raised() -> None:
     with pytest.raises(InfluxError, match="too much"):
         rows(b"#datatype,string,string\r\n,error,reference\r\n,too much,897\r\n")

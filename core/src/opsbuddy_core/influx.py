@@ -20,6 +20,7 @@ from opsbuddy_core.settings import InfluxSettings
 LIMIT = aiohttp.ClientTimeout(total=20, sock_connect=3)
 FIRST = 3  # column with something of the row itself; a tag may be named like those before, result and table
 MAX_ANSWER = 128 * 1024 * 1024  # bytes; a query that asks for more shall not take the process with it
+csv.field_size_limit(MAX_ANSWER)  # a text of 65,536 characters has six times as many once they are escaped
 REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
 SET_UP_WRONG = {
     HTTPStatus.UNAUTHORIZED: "it does not accept the token (INFLUXDB_TOKEN)",

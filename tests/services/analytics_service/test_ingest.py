@@ -277,6 +277,26 @@ async def test_every_field_comes_back_as_it_was_sent(service: Service) -> None:
     assert (await service.page(service=sent["service"]))["logs"] == [sent]
 
 
+async def test_the_longest_and_oddest_messages_come_back_as_they_were_sent(service: Service) -> None:
+    messages = [
+        "x" * 65_536,
+        "故" * 65_536,
+        '"' * 65_535 + "\r",
+        "\x01" * 65_535 + "\r",
+        "\\" * 65_536,
+        "\n" * 65_536,
+        "",
+        "\r",
+        "a\u2028b\x85c\ufeff",
+        "".join(map(chr, range(1, 33))),
+    ]
+    day = "2026-01-01T00:00:0"
+    await service.send(*(entry(message, timestamp=f"{day}{place}Z") for place, message in enumerate(messages)))
+    await service.archived()
+    assert await service.find(order="asc") == messages
+    assert (await service.http.get("/dead-letters")).json()["total"] == 0
+
+
 async def test_a_batch_of_thousands_of_one_instant_is_stored_in_order(embedded: Service) -> None:
     now = entry("x")["timestamp"]
     begun = time.monotonic()
