@@ -109,6 +109,16 @@ async def test_names_and_values_of_labels_are_found_among_more_series_than_a_que
     assert (await ask(service, "query", 422, query="many_v"))["errorType"] == "execution"
 
 
+async def test_points_of_one_millisecond_are_one_sample_the_last(service: Service) -> None:
+    stamps = [(MS - 5000) * 10**6 + more for more in (0, 1, 999_999)] + [(MS - 1000) * 10**6]
+    lines = "\n".join(f"fine v={value} {stamp}" for value, stamp in zip((1, 2, 3, 5), stamps, strict=True))
+    assert (await service.lines(lines)).status_code == 200
+    assert await values(service, "count_over_time(fine_v[1m])") == {(): "2"}
+    for function in ("rate", "irate", "deriv", "delta", "stddev_over_time"):
+        assert len(await values(service, f"{function}(fine_v[1m])")) == 1
+        await ask(service, "query_range", query=f"{function}(fine_v[1m])", start=NOW - 6, end=NOW, step=1)
+
+
 async def test_a_field_of_line_protocol_is_a_metric(service: Service) -> None:
     await service.lines(f'node_cpu,host=a user_time=1.5,value=2,note="x" {MS}000000')
     assert await values(service, "node_cpu_user_time") == {(("__name__", "node_cpu_user_time"), ("host", "a")): "1.5"}
@@ -176,6 +186,9 @@ async def test_quantiles_of_classic_histograms(service: Service) -> None:
         ("query", {"query": "1 > 2"}, "bool"),
         ("query", {"query": "up", "time": "yesterday"}, "time"),
         ("query", {"query": "up", "time": "NaN"}, "time"),
+        ("query", {"query": "up", "time": "1_000"}, "time"),
+        ("query", {"query": "up", "time": "１"}, "time"),
+        ("query_range", {"query": "up", "start": 0, "end": 1, "step": "1_0"}, "step"),
         ("query_range", {"query": "up", "start": 2, "end": 1, "step": 1}, "end"),
         ("query_range", {"query": "up", "start": 0, "end": 11_000, "step": 1}, "11000"),
         ("query_range", {"query": "up", "start": 0, "end": 1, "step": 0}, "step"),

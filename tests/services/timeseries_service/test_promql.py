@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from opsbuddy_core.errors import MalformedError, TooLargeError
 from opsbuddy_core.flux import expression
+from opsbuddy_timeseries_service.promql import aggregation, binary, functions
 from opsbuddy_timeseries_service.promql.engine import Engine, TooLongError
 from opsbuddy_timeseries_service.promql.errors import BadQueryError, PromError
 from opsbuddy_timeseries_service.promql.lexer import duration, string
 from opsbuddy_timeseries_service.promql.nodes import selectors
 from opsbuddy_timeseries_service.promql.parser import MAX_LENGTH, parse
 from opsbuddy_timeseries_service.promql.ranges import FUNCTIONS, Window, quantile
-from opsbuddy_timeseries_service.promql.values import Samples
+from opsbuddy_timeseries_service.promql.values import Samples, Series
 from opsbuddy_timeseries_service.remotewrite import from_remote_write, unpacked
 from opsbuddy_timeseries_service.service.prometheus import number
 from opsbuddy_timeseries_service.service.shaping import filled
@@ -125,6 +126,30 @@ def test_growth_is_never_negative_and_all_of_it_where_samples_reach_both_edges(v
 @example([0.0, -115631.0, -115631.0], 0.05)
 def test_a_quantile_lies_within_the_values(values: list[float], fraction: float) -> None:
     assert min(values) <= quantile(fraction, values) <= max(values)
+
+
+@given(st.lists(st.floats(), min_size=1, max_size=8), st.floats(), st.floats())
+@example([1.7e308, -1.7e308, 1.7e308], 1e-300, 0.5)
+@example([1e200, -1e200], math.inf, -1.0)
+def test_every_function_and_operator_has_a_result_for_all_numbers_there_are(
+    values: list[float], one: float, other: float
+) -> None:
+    window = Window([1000 * place for place in range(len(values))], values, -1, 1000 * len(values))
+    for function in FUNCTIONS.values():
+        assert isinstance(function(window), float | None)
+    for aggregate in aggregation.FUNCTIONS.values():
+        assert isinstance(float(aggregate(values)), float)
+    for mapped in functions.MATH.values():
+        assert all(isinstance(float(mapped(value)), float) for value in values)
+    for operator in binary.ARITHMETIC.values():
+        assert all(isinstance(operator(value, one), float) for value in values)
+    for value in values:
+        assert isinstance(float(functions.rounded(value, one)), float)
+        assert isinstance(functions.clamped(value, one, other), float)
+    assert isinstance(quantile(one, values), float)
+    buckets = [Series({"le": str(each)}, [value]) for each, value in zip([one, other, math.inf], values, strict=False)]
+    for found in functions.histogram_quantile([0.5], buckets):
+        assert isinstance(found.row[0], float | None)
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(-10, 10)), max_size=20))

@@ -80,7 +80,7 @@ class Parameters:
             return default
         text = self.text(name)
         try:
-            seconds = float(text)
+            seconds = _seconds(text)
         except ValueError:
             try:
                 return timestamps.instant(text) // timestamps.UNITS["ms"]
@@ -97,7 +97,7 @@ class Parameters:
         if text[-1].isalpha() and "".join(match[0] for match in PART.finditer(text)) == text:
             return duration(text)
         try:
-            seconds = float(text)
+            seconds = _seconds(text)
         except ValueError:
             seconds = math.nan
         if not math.isfinite(seconds) or not 0 < seconds * 1000 <= FARTHEST:
@@ -184,6 +184,13 @@ def _parameters(*names: str) -> dict[str, Any]:
     one = {"type": "string"}
     found = [{"name": name, "in": "query", "schema": many if name == "match[]" else one} for name in names]
     return {"parameters": found}
+
+
+def _seconds(text: str) -> float:
+    """Return a number as it is written, where Python would read more than anybody writes. Raises ValueError."""
+    if "_" in text or not text.isascii():
+        raise ValueError("no number")
+    return float(text)
 
 
 def _range(given: Parameters) -> tuple[int, int]:

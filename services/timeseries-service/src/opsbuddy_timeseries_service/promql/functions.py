@@ -62,7 +62,8 @@ def rounded(value: float, to: float) -> float:
     """Return the nearest multiple of `to`, of two the larger one."""
     if not math.isfinite(value) or not math.isfinite(to) or to == 0:
         return math.nan if to == 0 else value
-    return math.floor(value / to + 0.5) * to
+    nearest = value / to + 0.5
+    return (math.floor(nearest) if math.isfinite(nearest) else nearest) * to
 
 
 def clamped(value: float, low: float, high: float) -> float:

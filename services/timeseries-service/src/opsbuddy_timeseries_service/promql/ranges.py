@@ -26,7 +26,7 @@ def _extrapolated(window: Window, *, counter: bool, rate: bool) -> float | None:
         return None
     change = values[-1] - values[0]
     if counter:
-        change += math.fsum(before for before, value in pairwise(values) if value < before)
+        change += sum(before for before, value in pairwise(values) if value < before)
     sampled = times[-1] - times[0]
     between = sampled / (len(times) - 1)
     to_start: float = times[0] - window.start
@@ -54,7 +54,7 @@ def _slope(window: Window) -> float | None:
         return None
     seconds = [(time - window.times[0]) / 1000 for time in window.times]
     mean_x, mean_y = sum(seconds) / len(seconds), sum(window.values) / len(seconds)
-    spread = sum((x - mean_x) ** 2 for x in seconds)
+    spread = sum((x - mean_x) * (x - mean_x) for x in seconds)
     return sum((x - mean_x) * (y - mean_y) for x, y in zip(seconds, window.values, strict=True)) / spread
 
 
@@ -66,7 +66,8 @@ def mean(values: list[float]) -> float:
 def variance(values: list[float]) -> float:
     """Return the variance of the whole population."""
     middle = mean(values)
-    return sum((value - middle) ** 2 for value in values) / len(values)
+    apart = [value - middle for value in values]
+    return sum(each * each for each in apart) / len(values)  # a power would fail where a product is infinite
 
 
 def least(values: list[float]) -> float:

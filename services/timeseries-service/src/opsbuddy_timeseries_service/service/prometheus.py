@@ -151,8 +151,8 @@ class PrometheusReading:
                         "query processing would load too many samples; ask for a shorter range or fewer series"
                     )
                 labels = _labels(Entry(column, line.tags))
-                times = [moment // MILLISECOND for moment, _ in line.points]
-                found.setdefault(key(labels), Samples(labels, times, [value for _, value in line.points]))  # type: ignore[misc]
+                points = {moment // MILLISECOND: value for moment, value in line.points}  # of one millisecond the last
+                found.setdefault(key(labels), Samples(labels, [*points], [*points.values()]))  # type: ignore[list-item]
         return list(found.values())
 
     async def _entries(

@@ -1,5 +1,6 @@
 """What is answered to a query for series: the range, the buckets, the bounds."""
 
+import asyncio
 from dataclasses import replace
 
 from opsbuddy_core import timestamps
@@ -75,11 +76,7 @@ class SeriesReading:
         if len(lines) * len(grid) > MAX_SAMPLES or sum(len(line.points) for line in lines) > MAX_SAMPLES:
             raise _invalid("every", f"gives {len(lines)} series of {len(grid)} buckets; ask for fewer or longer ones")
         before = await self._before(query, how, selection) if query.fill == "previous" else {}
-        rows = _rows(query, lines, grid, before)
-        if query.top is not None:
-            rows = shaping.top(rows, query.top, query.top_by)
-        stamps = [timestamps.render(bucket) for bucket in grid]
-        return [_series(tags, stamps, values, skip_empty=query.fill == "none") for tags, values in rows]
+        return await asyncio.to_thread(_shaped, query, lines, grid, before)  # others are to be answered meanwhile
 
     async def _before(self, query: SeriesQuery, how: Buckets, selection: Selection) -> dict[tuple[str, ...], Line]:
         """Return the last buckets before the range, for series that have any within the look-back."""
@@ -89,6 +86,14 @@ class SeriesReading:
             return {}
         lines = await self._store.buckets(earlier, replace(how, since=max(0, start - query.lookback)))
         return {_key(line.tags): line for line in lines}
+
+
+def _shaped(query: SeriesQuery, lines: list[Line], grid: range, before: dict[tuple[str, ...], Line]) -> list[Series]:
+    rows = _rows(query, lines, grid, before)
+    if query.top is not None:
+        rows = shaping.top(rows, query.top, query.top_by)
+    stamps = [timestamps.render(bucket) for bucket in grid]
+    return [_series(tags, stamps, values, skip_empty=query.fill == "none") for tags, values in rows]
 
 
 def _rows(

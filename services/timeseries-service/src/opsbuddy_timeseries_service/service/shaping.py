@@ -9,8 +9,9 @@ from opsbuddy_timeseries_service.models.query import Fill, Ranking
 from opsbuddy_timeseries_service.models.values import Value
 
 Values = list[Value | None]
+SMALLEST = 1074  # 2 to the power of minus so much
 RANKINGS: dict[Ranking, Callable[[list[float]], float]] = {
-    "mean": lambda values: math.fsum(values) / len(values) if all(map(math.isfinite, values)) else sum(values),
+    "mean": lambda values: _mean(values) if all(map(math.isfinite, values)) else sum(values),
     "min": min,
     "max": max,
     "sum": sum,
@@ -61,12 +62,33 @@ def derivative(values: Values, every: int) -> Values:
 
 
 def moving_average(values: Values, window: int) -> Values:
-    """Return the mean of each bucket and those before it, `window` in all as far as they are there; null where none has a value."""
+    """Return the mean of each bucket and those before it, `window` in all as far as they are there; null where none has a value.
+
+    A sum that goes along, of whole numbers so that nothing is lost in it: to add up each window anew takes minutes for long ones.
+    """
     result: Values = []
-    for place in range(len(values)):
-        there = [value for value in values[max(0, place - window + 1) : place + 1] if isinstance(value, float)]
-        result.append(math.fsum(there) / len(there) if there and all(map(math.isfinite, there)) else None)
+    total = there = infinite = 0
+    for place, value in enumerate(values):
+        for each, sign in ((value, 1), (values[place - window] if place >= window else None, -1)):
+            if not isinstance(each, float):
+                continue
+            there += sign
+            if math.isfinite(each):
+                total += sign * _whole(each)
+            else:
+                infinite += sign
+        result.append(total / (there << SMALLEST) if there and not infinite else None)
     return result
+
+
+def _mean(values: list[float]) -> float:
+    return sum(map(_whole, values)) / (len(values) << SMALLEST)
+
+
+def _whole(value: float) -> int:
+    """Return a number in units of the smallest one that there is, of which each is a multiple."""
+    above, below = value.as_integer_ratio()
+    return above << (SMALLEST - below.bit_length() + 1)
 
 
 def top(rows: list[tuple[dict[str, str], Values]], number: int, by: Ranking) -> list[tuple[dict[str, str], Values]]:
