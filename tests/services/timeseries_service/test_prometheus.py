@@ -187,7 +187,7 @@ async def test_quantiles_of_classic_histograms(service: Service) -> None:
         ("query", {"query": "up", "time": "yesterday"}, "time"),
         ("query", {"query": "up", "time": "NaN"}, "time"),
         ("query", {"query": "up", "time": "1_000"}, "time"),
-        ("query", {"query": "up", "time": "１"}, "time"),
+        ("query", {"query": "up", "time": "\uff11"}, "time"),
         ("query_range", {"query": "up", "start": 0, "end": 1, "step": "1_0"}, "step"),
         ("query_range", {"query": "up", "start": 2, "end": 1, "step": 1}, "end"),
         ("query_range", {"query": "up", "start": 0, "end": 11_000, "step": 1}, "11000"),
