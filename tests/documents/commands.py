@@ -23,6 +23,8 @@ NOT_RUN = {
     r"\.venv/bin/python -m tests\.bench ": "it measures, which takes a quiet machine; tests/bench/test_bench.py",
     r"curl -N ": "it follows and does not end; tests/services/analytics_service/test_tail.py",
     r"make audit$": "tests/documents/test_audit.py; the whole asks an advisory service",
+    r"\.venv/bin/opsbuddy-file-service$": "it serves on and on; tests/core/test_server.py",
+    r"\.venv/bin/pytest ": "it runs these tests",
     r"make docs$": "tests/documents/test_site.py builds it",
     r"make (up|down)$": "tests/cluster/test_scripts.py; tests/e2e runs on what it makes",
     r"\.venv/bin/pre-commit install$": "it changes the clone of whoever runs the tests",

@@ -17,7 +17,7 @@ from tests.support.demo import ROOT, demo
 from tests.ui.conftest import ARGUMENTS, CHROMIUM, SIZES, opened
 
 FOLDER = ROOT / "docs" / "screenshots"
-OFFSET = 25_000
+OFFSET = 24_400
 WIDTHS = (1440, 768, 390)
 THEMES = ("light", "dark")
 STOPPED = "file-service"
