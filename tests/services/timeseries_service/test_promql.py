@@ -90,6 +90,18 @@ def test_numbers(query: str, value: float) -> None:
     assert computed(query) == value
 
 
+@pytest.mark.parametrize("opened", ["(", "-", "sum(", "sum by (a) (", "abs(", "topk(1, ", "2 ^ ", "up + (", "up and ("])
+@pytest.mark.parametrize("times", [45, 110, 190, 1000])
+def test_a_query_nested_however_deep_is_read_and_worked_off_or_refused(opened: str, times: int) -> None:
+    query = opened * times + "vector(1)" + ")" * times * (opened.count("(") - opened.count(")"))
+    try:
+        node = parse(query)
+    except BadQueryError:
+        assert times > 45
+    else:
+        Engine([0], {}).vector(node)
+
+
 @pytest.mark.parametrize("piece", ["1", "1.", "1s", "a", "0x1", '"\\"', "1e", "(", "`", "\\", "a[1s]"])
 def test_the_longest_odd_query_is_refused_in_a_moment(piece: str) -> None:
     begun = time.process_time()

@@ -20,7 +20,7 @@ from opsbuddy_timeseries_service.promql.nodes import (
 from opsbuddy_timeseries_service.promql.signatures import AGGREGATIONS, FUNCTIONS, WITH_PARAMETER, Signature
 
 MAX_LENGTH = 16_384
-MAX_OPERANDS = 200  # of a query: what is read and worked off by recursion stays far from the stack's end
+MAX_OPERANDS, MAX_DEPTH = 200, 100  # what is read and worked off by recursion stays far from the stack's end
 BINDS = {"or": 1, "and": 2, "unless": 2, "+": 4, "-": 4, "*": 5, "/": 5, "%": 5, "^": 6}
 BINDS |= dict.fromkeys(("==", "!=", ">", "<", ">=", "<="), 3)
 SETS = frozenset({"and", "or", "unless"})
@@ -47,7 +47,7 @@ def selector(text: str) -> Selector:
 
 class _Parser:
     def __init__(self, found: list[Token]) -> None:
-        self._tokens, self._at, self._operands = found, 0, 0
+        self._tokens, self._at, self._operands, self._depth = found, 0, 0, 0
 
     def whole(self) -> Node:
         node = self._expression(0)
@@ -85,10 +85,14 @@ class _Parser:
         self._operands += 1
         if self._operands > MAX_OPERANDS:
             raise BadQueryError(f"the query has more than the {MAX_OPERANDS} operands that are taken")
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise BadQueryError(f"the query is nested deeper than the {MAX_DEPTH} levels that are taken")
         left = self._unary()
         while (strength := BINDS.get(self._next.text.lower(), 0)) > least and self._next.kind in {"operator", "name"}:
             operator = self._take().text.lower()
             left = self._binary(operator, left, strength)
+        self._depth -= 1
         return left
 
     def _unary(self) -> Node:
