@@ -178,6 +178,12 @@ async def opened(browser: Browser, url: str, width: int = 1440, **context: Any) 
         await profile.close()
 
 
+async def ready(page: Page) -> None:
+    """Wait until the page hears of the platform's state and its fonts are there."""
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    await page.evaluate("document.fonts.ready")
+
+
 def picture(name: str) -> Path:
     """Return where a picture of a page goes."""
     ARTIFACTS.mkdir(exist_ok=True)

@@ -12,7 +12,6 @@ from typing import Any
 import httpx2
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from demo.__main__ import shifted
@@ -20,8 +19,8 @@ from demo.platform import load, processes, routes
 from demo.supervisor import Supervisor, bin_dir
 from tests.support.fake_gateway import FakeGateway, down
 from tests.support.wait import eventually
+from tests.ui.axe import axe_finds_nothing
 from tests.ui.conftest import FIRST_OFFSET, SIZES, Ui, Watched, opened, picture
-from tests.ui.test_every_page import RULES
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 ROOT = Path(__file__).parents[2]
@@ -226,8 +225,7 @@ async def test_the_pages_of_it_keep_nobody_out_and_fit_every_screen(
     async def fits(name: str) -> None:
         await expect(page.get_by_text("Live", exact=True).first).to_be_visible()
         await page.evaluate("document.fonts.ready")
-        found = await Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
-        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+        await axe_finds_nothing(page, name)
         assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
         await page.screenshot(path=picture(f"{name}-{theme}-{width}"), full_page=True)
 
@@ -253,8 +251,7 @@ async def test_where_nobody_is_asked_the_page_says_so(browser: Browser, platform
         await expect(page.get_by_text("Nobody needs to sign in")).to_be_visible()
         await expect(page.get_by_label("API key or token (JWT)")).to_have_count(0)
         await expect(page.locator(".account")).to_have_count(0)
-        found = await Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
-        assert found.violations_count == 0, found.generate_report()
+        await axe_finds_nothing(page)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -288,8 +285,7 @@ async def test_no_page_is_shown_before_the_sign_in_and_the_sign_in_says_nothing(
         await expect(page.get_by_text("Nothing heard")).to_have_count(0)
         assert "file-service" not in await page.content()
         assert not [each for each in watched.asked if "/events" in each]
-        found = await Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
-        assert found.violations_count == 0, found.generate_report()
+        await axe_finds_nothing(page)
         await page.screenshot(path=picture(f"login-shut-{theme}-390"), full_page=True)
         await sign_in(page)
         await page.wait_for_url("**/system?status=failed")

@@ -5,13 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 
 from tests.support.fake_api_server import FakeApiServer, failing, resource, written
 from tests.support.fake_gateway import FakeGateway, down
-from tests.ui.conftest import Ui, opened, picture
-from tests.ui.test_every_page import RULES, ready
+from tests.ui.axe import axe_finds_nothing
+from tests.ui.conftest import Ui, opened, picture, ready
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
@@ -32,8 +31,7 @@ async def test_a_service_that_goes_down_says_why_while_the_page_is_open_and_an_o
         await expect(page.locator("#card-file-service")).to_be_visible()
         await expect(row.locator(".route")).to_have_text("/api/files")
         assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-        found = await Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
-        assert found.violations_count == 0, found.generate_report()
+        await axe_finds_nothing(page)
 
 
 SERVICES = ["gateway", "file-service", "utility-service", "analytics-service", "timeseries-service", "ui-service"]
@@ -86,8 +84,7 @@ async def test_in_a_cluster_whatever_resources_hold_fits_is_text_and_can_be_read
         await expect(page.locator("#card-file-service")).to_contain_text("<script>alert(1)")
         assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         await page.screenshot(path=picture(f"services-cluster-{theme}-{width}"), full_page=True)
-        found = await Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
-        assert found.violations_count == 0, found.generate_report()
+        await axe_finds_nothing(page)
         assert watched.complaints == []
 
 

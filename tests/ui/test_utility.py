@@ -9,11 +9,10 @@ from typing import Any
 
 import httpx2
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.ui.conftest import Watched, opened, picture
-from tests.ui.test_every_page import RULES, ready
+from tests.ui.axe import axe_finds_nothing
+from tests.ui.conftest import Watched, opened, picture, ready
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'&amp;"
@@ -307,20 +306,16 @@ async def test_axe_finds_nothing_in_the_midst_of_things(browser: Browser, platfo
     async with page_of(browser, platform, "/utility?template=du", color_scheme=theme) as watched:
         page = watched.page
 
-        async def nothing() -> None:
-            result = await Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
-            assert result.violations_count == 0, result.generate_report()
-
         await page.get_by_role("button", name="df -h").click()
         await expect(page.locator(".run .says")).to_contain_text("Ended well.")
         await page.get_by_text("Create a configuration").click()
         await page.get_by_label("Value: JSON, or text").fill("{")
-        await nothing()
+        await axe_finds_nothing(page)
         await page.goto(f"{platform['ui-service']}/utility/configs/{config['id']}")
         await page.get_by_label("Value: JSON, or text").fill('{"a": 2}')
         async with api(platform) as http:
             await http.patch(f"/configs/{config['id']}", content=json.dumps({"value": 3}))
         await page.get_by_role("button", name="Save", exact=True).click()
         await expect(page.locator("#conflict")).to_contain_text("Nothing was saved")
-        await nothing()
+        await axe_finds_nothing(page)
         watched.complaints.clear()  # the browser itself writes down that an answer was 412

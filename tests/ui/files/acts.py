@@ -10,8 +10,7 @@ from typing import Any
 import httpx2
 from playwright.async_api import Browser, FilePayload, Locator, Page
 
-from tests.ui.conftest import Watched, opened
-from tests.ui.test_every_page import ready
+from tests.ui.conftest import Watched, opened, ready
 
 JSON = {"content-type": "application/json"}
 

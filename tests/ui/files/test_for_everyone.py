@@ -1,12 +1,11 @@
 """For who cannot see the page, and who has no mouse."""
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, expect
 
+from tests.ui.axe import axe_finds_nothing
 from tests.ui.conftest import picture
 from tests.ui.files.acts import api, choose, fresh, page_of, payload, rows, store
-from tests.ui.test_every_page import RULES
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
@@ -20,20 +19,16 @@ async def test_axe_finds_nothing_on_a_file_nor_in_the_midst_of_things(
     async with page_of(browser, platform, f"/files?name={word}&type=png", color_scheme=theme) as watched:
         page = watched.page
 
-        async def nothing() -> None:
-            result = await Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
-            assert result.violations_count == 0, result.generate_report()
-
         await page.get_by_label("Tags, a JSON object").fill("{")
         await choose(page, payload("a.txt"), payload("b.txt"))
-        await nothing()
+        await axe_finds_nothing(page)
         await page.goto(f"{platform['ui-service']}/files/{file['id']}")
         await page.get_by_text("Edit name, tags and metadata").click()
         async with api(platform) as http:
             await http.patch(f"/files/{file['id']}", json={"tags": {"state": "theirs"}})
         await page.get_by_role("button", name="Save", exact=True).click()
         await expect(page.locator("#conflict")).to_contain_text("Nothing was saved")
-        await nothing()
+        await axe_finds_nothing(page)
         await page.screenshot(path=picture(f"file-conflict-{theme}"), full_page=True)
         watched.complaints.clear()  # the browser itself writes down that an answer was 412
 

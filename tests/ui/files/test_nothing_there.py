@@ -9,9 +9,8 @@ from playwright.async_api import Browser, expect
 
 from tests.support.fake_gateway import FakeGateway, down
 from tests.support.wait import eventually
-from tests.ui.conftest import Ui, opened
+from tests.ui.conftest import Ui, opened, ready
 from tests.ui.files.acts import JSON, found, fresh
-from tests.ui.test_every_page import ready
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
