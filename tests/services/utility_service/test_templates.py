@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
+from opsbuddy_core.resource.types import seconds
+from opsbuddy_ui_service.clients.gateway import IDLE_LIMIT
 from opsbuddy_utility_service.settings import UtilitySettings
 from opsbuddy_utility_service.storage.templates import load
 
@@ -18,6 +21,13 @@ def test_the_built_in_ones_serve_every_part_of_on_call_work() -> None:
     assert {"ls", "uptime", "df", "free", "ps"} <= {prepared.template.id for prepared in found}
     assert all(prepared.template.title for prepared in found)
     assert not any(prepared.own or prepared.template.write for prepared in found)
+
+
+def test_the_way_to_the_service_is_open_for_longer_than_any_built_in_one_may_run() -> None:
+    longest = max(each.template.timeout + each.template.grace for each in load(None))
+    sample = Path(__file__).parents[3] / "manifests/samples/utility-service.yaml"
+    route = yaml.safe_load(sample.read_text())["spec"]["route"]
+    assert longest < seconds(route.get("timeout", "30s")) < IDLE_LIMIT
 
 
 def test_own_ones_come_first_run_where_their_file_is_and_take_the_place_of_built_in_ones(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ M = TypeVar("M", bound=BaseModel)
 MOST_BYTES = 4 * 1024 * 1024
 CONNECT_LIMIT = 2.0
 CREDENTIALS = frozenset({"authorization", "x-api-key"})
-IDLE_LIMIT = 60.0  # between two pieces of an answer that is passed on
+IDLE_LIMIT = 120.0  # between two pieces of an answer that is passed on
 
 
 def brought(headers: Mapping[str, str]) -> bool:
