@@ -1,6 +1,7 @@
 import unicodedata
 from urllib.parse import unquote
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,20 @@ def test_a_clean_name_is_one_safe_segment_and_clean_already(name: str) -> None:
     assert clean not in {"", ".", ".."}
     assert len(clean.encode()) <= 255
     assert clean_name(clean, "file") == clean
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("报告.txt", "__.txt"),
+        ("报.bashrc", "_.bashrc"),
+        ("plan-🚀.txt", "plan-_.txt"),
+        ("d\u2019été.txt", "d_ete.txt"),
+        ('100%41 "a"', "100_41 _a_"),
+    ],
+)
+def test_the_name_for_old_clients_is_none_that_hides_a_file(name: str, plain: str) -> None:
+    assert f'filename="{plain}"' in attachment(name)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=80))

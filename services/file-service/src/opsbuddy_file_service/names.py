@@ -41,6 +41,6 @@ def unprintable(text: str) -> str | None:
 
 def attachment(name: str) -> str:
     """Return the Content-Disposition that saves under this name (RFC 6266), with an ASCII name for old clients."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    safe = "".join("_" if letter in '"\\%/' or not letter.isprintable() else letter for letter in plain)
-    return f"attachment; filename=\"{safe.strip() or 'file'}\"; filename*=UTF-8''{quote(name, safe='')}"
+    letters = (letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
+    plain = "".join(letter if " " <= letter <= "~" and letter not in '"\\%/' else "_" for letter in letters)
+    return f"attachment; filename=\"{plain.strip() or 'file'}\"; filename*=UTF-8''{quote(name, safe='')}"
