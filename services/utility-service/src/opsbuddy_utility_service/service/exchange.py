@@ -1,65 +1,16 @@
-"""Configurations as YAML, out and in. The YAML is JSON's types only: no dates, no yes and no, no references to other places."""
+"""Configurations as YAML, out and in."""
 
 import json
-import re
 from typing import Any
-
-import yaml
-from typing_extensions import override
 
 from opsbuddy_core import exact_json
 from opsbuddy_core.errors import FieldError, InvalidRequestError
 from opsbuddy_core.exact_json import refuse
 from opsbuddy_utility_service.models.configs import Config, Given
-from opsbuddy_utility_service.service import members
+from opsbuddy_utility_service.service import members, plain_yaml
 
 MAX_IMPORT = 1024 * 1024
 MAX_ENTRIES = 1000
-MAX_NESTING = 60
-PLAIN = {
-    "tag:yaml.org,2002:bool": (re.compile(r"true|false", re.ASCII), "tf"),
-    "tag:yaml.org,2002:null": (re.compile(r"null|~|", re.ASCII), ["n", "~", ""]),
-    "tag:yaml.org,2002:int": (re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII), "-0123456789"),
-    "tag:yaml.org,2002:float": (re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", re.ASCII), "-0123456789"),
-}
-
-
-class _Loader(yaml.SafeLoader):
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - as the base class has it
-    depth = 0
-
-    @override
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not taken")
-        self.depth += 1
-        if self.depth > MAX_NESTING:
-            raise yaml.YAMLError("nested too deep")
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-
-class _Dumper(yaml.SafeDumper):
-    @override
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-for _tag, (_pattern, _first) in PLAIN.items():
-    _whole = re.compile(rf"^(?:{_pattern.pattern})$", re.ASCII)
-    _Loader.add_implicit_resolver(_tag, _whole, list(_first))
-    _Dumper.add_implicit_resolver(
-        _tag, _whole, list(_first)
-    )  # texts that would be read as something else get quotation marks
-
-
-def _number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:
-    return exact_json.parse(str(loader.construct_scalar(node)).encode(), f"line {node.start_mark.line + 1}")
-
-
-_Loader.add_constructor("tag:yaml.org,2002:int", _number)
-_Loader.add_constructor("tag:yaml.org,2002:float", _number)
 
 
 def export(configs: list[Config]) -> str:
@@ -74,7 +25,7 @@ def export(configs: list[Config]) -> str:
         }
         for config in configs
     ]
-    return yaml.dump({"configs": entries}, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=160)
+    return plain_yaml.dump({"configs": entries})
 
 
 def read(document: bytes) -> list[Given]:
@@ -106,14 +57,9 @@ def _entries(document: bytes) -> list[Any]:
     if len(document) > MAX_IMPORT:
         refuse("body", f"more than the {MAX_IMPORT} bytes that are taken")
     try:
-        content = yaml.load(document.decode(), Loader=_Loader)  # noqa: S506 - a SafeLoader that knows even less
+        content = plain_yaml.load(document.decode(), "configs")
     except UnicodeDecodeError:
         refuse("body", "not UTF-8")
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        refuse("body", f"no YAML that is taken here{f', in line {mark.line + 1}' if mark else ''}: no aliases, no tags")
-    except RecursionError:
-        refuse("body", "nested too deep")
     entries = content.get("configs") if isinstance(content, dict) else content
     if not isinstance(entries, list) or not entries or len(entries) > MAX_ENTRIES:
         refuse("configs", f"expected a list of 1 to {MAX_ENTRIES} configurations")
@@ -123,7 +69,6 @@ def _entries(document: bytes) -> list[Any]:
 def _entry(entry: Any, place: str) -> Given:
     if not isinstance(entry, dict):
         refuse(place.rstrip("."), "expected name, category and value")
-    _refuse_other_keys(entry, place.rstrip("."))
     if "value" in entry:
         entry = entry | {"value": exact_json.parse(json.dumps(entry["value"]).encode(), f"{place}value")}
     given = members.given(entry, place)
@@ -131,14 +76,3 @@ def _entry(entry: Any, place: str) -> Given:
         if getattr(given, name) is None:
             refuse(place + name, "it is missing")
     return given
-
-
-def _refuse_other_keys(value: Any, place: str) -> None:
-    if isinstance(value, dict):
-        for key, each in value.items():
-            if not isinstance(key, str):
-                refuse(place, "the names of members are texts; put others into quotation marks")
-            _refuse_other_keys(each, f"{place}.{key}")
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            _refuse_other_keys(each, f"{place}[{index}]")
