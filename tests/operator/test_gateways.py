@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from opsbuddy_operator.reconcile import gateways as module
 from opsbuddy_operator.reconcile.gateways import HttpGatewayProbe
 from tests.support.certificates import self_signed
 
@@ -56,6 +57,24 @@ async def test_a_gateway_that_speaks_tls_is_asked_by_its_pods_address(probe, tls
 @pytest.mark.parametrize("answer", [{}, [], {"routes": None}, {"routes": {"sha256": 1}}])
 async def test_a_gateway_that_answers_something_else_has_not_said(probe, answer):
     runner = gateway(answer)
+    try:
+        assert await probe.serves("http", "127.0.0.1", await port_of(runner, None)) is None
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_long_answer_is_read_to_its_end(probe):
+    """One that lists hundreds of services comes in several pieces."""
+    runner = gateway({"routes": {"sha256": "abc"}, "upstreams": ["x" * 100] * 5000})
+    try:
+        assert await probe.serves("http", "127.0.0.1", await port_of(runner, None)) == "abc"
+    finally:
+        await runner.cleanup()
+
+
+async def test_an_answer_without_an_end_has_not_said(probe, monkeypatch):
+    monkeypatch.setattr(module, "MAX_ANSWER", 1000)
+    runner = gateway({"routes": {"sha256": "abc"}, "upstreams": ["x" * 1000]})
     try:
         assert await probe.serves("http", "127.0.0.1", await port_of(runner, None)) is None
     finally:

@@ -32,9 +32,19 @@ class HttpGatewayProbe:
         try:
             url = f"{scheme}://{host}:{port}/status"
             async with asyncio.timeout(LIMIT), self._session.get(url, ssl=False) as answer:
-                status = orjson.loads(await answer.content.read(MAX_ANSWER))
+                status = orjson.loads(await _body(answer))
         except (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecodeError):
             return None
         routes = status.get("routes") if isinstance(status, dict) else None
         found = routes.get("sha256") if isinstance(routes, dict) else None
         return found if isinstance(found, str) else None
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    """Read all of an answer, which comes in pieces; one that is too long is cut, and so cannot be understood."""
+    body = bytearray()
+    async for piece in answer.content.iter_any():
+        body += piece
+        if len(body) > MAX_ANSWER:
+            break
+    return bytes(body[:MAX_ANSWER])
