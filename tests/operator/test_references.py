@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+import structlog
 
 from opsbuddy_operator.cluster.api import ForbiddenError, UnavailableError
 from opsbuddy_operator.models import Key, Ref, Subject
@@ -93,6 +94,59 @@ async def test_one_that_may_not_be_read_keeps_its_hash_and_is_told(cluster):
     before, _ = await references.digests(WEB, {DB})
     cluster.fault = lambda *_: ForbiddenError("secrets is forbidden")
     assert await references.digests(WEB, {DB}) == (before, {DB: "secrets is forbidden"})
+
+
+async def test_one_that_may_be_read_at_last_brings_back_those_who_use_it(cluster):
+    told: list[Key] = []
+    references = References(cluster, told.append, 0.02)
+    cluster.put(secret())
+    cluster.fault = lambda *_: ForbiddenError("secrets is forbidden")
+    assert await references.digests(WEB, {DB}) == ({DB: None}, {DB: "secrets is forbidden"})
+    cluster.fault = lambda *_: None
+    await brought_back(references, told)
+    assert (await references.digests(WEB, {DB}))[1] == {}
+
+
+async def test_one_that_may_not_be_read_any_more_is_told_and_so_is_its_return(cluster):
+    told: list[Key] = []
+    references = References(cluster, told.append, 0.02)
+    cluster.put(secret())
+    before, _ = await references.digests(WEB, {DB})
+    cluster.fault = lambda *_: ForbiddenError("secrets is forbidden")
+    await brought_back(references, told)
+    assert await references.digests(WEB, {DB}) == (before, {DB: "secrets is forbidden"})
+    cluster.fault = lambda *_: None
+    await brought_back(references, told)
+    assert await references.digests(WEB, {DB}) == (before, {})
+
+
+async def test_one_that_may_not_be_read_is_logged_once(cluster):
+    references = References(cluster, nobody, 0.01)
+    cluster.fault = lambda *_: ForbiddenError("secrets is forbidden")
+
+    async def read_often():
+        return len(cluster.requests) > 3
+
+    with structlog.testing.capture_logs() as lines:
+        await references.digests(WEB, {DB})
+        watch = asyncio.create_task(references.watch())
+        await eventually(read_often)
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+    assert [line["reason"] for line in lines] == ["secrets is forbidden"]
+
+
+async def brought_back(references: References, told: list[Key]) -> None:
+    """Watch until a change is told."""
+    told.clear()
+    watch = asyncio.create_task(references.watch())
+
+    async def once():
+        return told == [WEB]
+
+    await eventually(once)
+    watch.cancel()
+    await asyncio.gather(watch, return_exceptions=True)
 
 
 async def test_an_api_server_that_does_not_answer_is_no_missing_secret(cluster):

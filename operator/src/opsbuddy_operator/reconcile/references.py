@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import orjson
 
@@ -26,6 +26,7 @@ class Known:
 
     digest: str | None = None
     version: str | None = None
+    refusal: str | None = None  # why it may not be read, in the API server's words
     read: float = NEVER
     users: set[Key] = field(default_factory=set)
 
@@ -47,13 +48,10 @@ class References:
         """
         self._use(key, frozenset(wanted))
         stale = [where for where in wanted if self._clock() - self._known[where].read > self._period]
-        outcomes = await asyncio.gather(*(self._read(where) for where in stale), return_exceptions=True)
-        refused: dict[Ref, str] = {}
-        for where, outcome in zip(stale, outcomes, strict=True):
-            if isinstance(outcome, RefusedError):
-                refused[where] = str(outcome)
-            elif outcome is not None:
-                raise outcome
+        for failure in await asyncio.gather(*(self._read(where) for where in stale), return_exceptions=True):
+            if failure is not None:
+                raise failure
+        refused = {where: words for where in wanted if (words := self._known[where].refusal)}
         return {where: self._known[where].digest for where in wanted}, refused
 
     def forget(self, key: Key) -> None:
@@ -74,26 +72,26 @@ class References:
         try:
             await self._read(where)
         except ApiError as error:
-            log.warning(
-                "A reference could not be read",
-                operation="read",
-                kind=where.kind,
-                name=where.name,
-                namespace=where.namespace,
-                reason=str(error),
-            )
+            log.warning("A reference could not be read", operation="read", **asdict(where), reason=str(error))
 
     async def _read(self, where: Ref) -> None:
-        """Read one; whoever does, all who use it are brought back when it changed."""
-        obj = await self._api.get(where)
+        """Read one; whoever does, all who use it are brought back when it changed, and when it may be read or not any more."""
+        try:
+            obj, refusal = await self._api.get(where), None
+        except RefusedError as error:
+            obj, refusal = None, str(error)
         if (known := self._known.get(where)) is None:
             return
-        first, before = known.read == NEVER, known.digest
-        version = obj["metadata"]["resourceVersion"] if obj else None
-        if version is None or version != known.version:
-            known.digest = digest(obj) if obj else None
-        known.version, known.read = version, self._clock()
-        if not first and known.digest != before:
+        first, before = known.read == NEVER, (known.digest, known.refusal)
+        if refusal is None:
+            version = obj["metadata"]["resourceVersion"] if obj else None
+            if version is None or version != known.version:
+                known.digest = digest(obj) if obj else None
+            known.version = version
+        elif refusal != known.refusal:
+            log.warning("A reference may not be read", operation="read", **asdict(where), reason=refusal)
+        known.refusal, known.read = refusal, self._clock()
+        if not first and (known.digest, known.refusal) != before:
             for key in sorted(known.users):
                 self._changed(key)
 
