@@ -102,6 +102,28 @@ async def test_only_the_object_that_was_seen_is_deleted(cluster, clock):
     assert cluster.objects[ref(SERVICE)]["metadata"]["uid"] == other["metadata"]["uid"]
 
 
+async def test_a_deletion_that_is_refused_is_told_and_tried_again_with_growing_pauses(cluster, clock):
+    """Such as by a webhook, or for want of a right, that somebody mends later."""
+    store = Store()
+    store.put(cluster.put(SERVICE))
+    applier, decision, tried = Applier(cluster, store, clock), Decision(delete=(ref(SERVICE),)), []
+    cluster.fault = lambda verb, _: RefusedError("no") if verb == "delete" else None
+    for second in range(3600):
+        clock.now = float(second)
+        before = len(cluster.requests)
+        failures = await applier.run(decision, {})
+        assert failures == {ref(SERVICE): "it is to be deleted, but no"}
+        assert applier.next_attempt(failures) is not None
+        tried += [second] * (len(cluster.requests) - before)
+    pauses = [later - earlier for earlier, later in pairwise(tried)]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == LONGEST_PAUSE
+    cluster.fault = lambda *_: None
+    clock.now += LONGEST_PAUSE
+    assert await applier.run(decision, {}) == {}
+    assert ref(SERVICE) not in cluster.objects
+
+
 async def test_answers_go_into_the_store(cluster, clock):
     store = Store()
     await Applier(cluster, store, clock).run(Decision(apply=(SERVICE,)), {})

@@ -9,7 +9,7 @@ from functools import partial
 import orjson
 
 from opsbuddy_core.logs import get_logger
-from opsbuddy_operator.cluster.api import AbsentError, Api, ConflictError, RefusedError, TerminatingError
+from opsbuddy_operator.cluster.api import Api, ConflictError, RefusedError, TerminatingError
 from opsbuddy_operator.cluster.store import Store, uid_of
 from opsbuddy_operator.models import HANDOVER_MANAGER, Decision, Object, Ref, ref
 
@@ -21,7 +21,7 @@ log = get_logger("reconcile")
 class Refusal:
     """What the API server refused; the same thing is not asked for again before `until`."""
 
-    manifest: str
+    wish: str  # what was asked for, as a hash
     words: str
     times: int
     until: float
@@ -67,18 +67,15 @@ class Applier:
         return max(0.1, min(waits)) if waits else None
 
     async def _try(self, body: Object, failures: dict[Ref, str], send: Callable[[Object], Awaitable[Object]]) -> None:
-        where, manifest = ref(body), hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
-        known = self._refusals.get(where)
-        if known and known.manifest == manifest and self._clock() < known.until:
-            failures[where] = known.words
+        where, wish = ref(body), hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        if self._waits(where, wish, failures):
             return
         try:
             answer = await send(body)
         except (ConflictError, TerminatingError):
             raise
         except RefusedError as error:
-            failures[where] = str(error)
-            self._remember(where, manifest, str(error))
+            self._remember(where, wish, str(error), failures)
             return
         self._refusals.pop(where, None)
         self._store.put(answer)
@@ -86,24 +83,32 @@ class Applier:
 
     async def _delete(self, where: Ref, failures: dict[Ref, str]) -> None:
         live = self._store.get(where)
-        if live is None:
+        if live is None or self._waits(where, wish := f"no {uid_of(live)}", failures):
             return
         try:
             await self._api.delete(where, uid_of(live))
-        except AbsentError:
-            pass
         except (ConflictError, TerminatingError):
             raise
         except RefusedError as error:
-            failures[where] = str(error)
+            self._remember(where, wish, f"it is to be deleted, but {error}", failures)
             return
+        self._refusals.pop(where, None)
         log.info("Deleted", operation="delete", kind=where.kind, namespace=where.namespace, name=where.name)
 
-    def _remember(self, where: Ref, manifest: str, words: str) -> None:
+    def _waits(self, where: Ref, wish: str, failures: dict[Ref, str]) -> bool:
+        """Tell whether this very thing was refused, and is not to be asked for again yet."""
         known = self._refusals.get(where)
-        times = known.times + 1 if known and known.manifest == manifest else 1
+        if known is None or known.wish != wish or self._clock() >= known.until:
+            return False
+        failures[where] = known.words
+        return True
+
+    def _remember(self, where: Ref, wish: str, words: str, failures: dict[Ref, str]) -> None:
+        failures[where] = words
+        known = self._refusals.get(where)
+        times = known.times + 1 if known and known.wish == wish else 1
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 3.0 ** (times - 1))
-        self._refusals[where] = Refusal(manifest, words, times, self._clock() + pause)
+        self._refusals[where] = Refusal(wish, words, times, self._clock() + pause)
         log.warning(
             "Refused", operation="apply", kind=where.kind, namespace=where.namespace, name=where.name, reason=words
         )
