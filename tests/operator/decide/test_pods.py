@@ -15,6 +15,9 @@ def said(*containers, **status):
     return trouble([pod(containerStatuses=list(containers), **status)])
 
 
+COMPLETED = {"exitCode": 0, "reason": "Completed"}
+
+
 @pytest.mark.parametrize(
     "state",
     [
@@ -34,10 +37,17 @@ def test_a_crash_loop_has_the_containers_own_words_the_same_at_each_stage(state)
     )
 
 
-def test_an_end_without_an_error_is_told_too_when_it_comes_again_and_again():
-    ended = {"exitCode": 0, "reason": "Completed"}
-    looping = container(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState={"terminated": ended})
-    assert said(looping) == "container web of pod web-1 ends with exit code 0 (Completed)"
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": COMPLETED}},
+        {"state": {"running": {}}, "lastState": {"terminated": COMPLETED}},
+        {"state": {"terminated": COMPLETED}},
+    ],
+    ids=["paused", "runs again", "ended"],
+)
+def test_an_end_without_an_error_is_told_too_and_the_same_at_each_stage(state):
+    assert said(container(**state)) == "container web of pod web-1 ends with exit code 0 (Completed)"
 
 
 def test_too_little_memory_names_the_field():

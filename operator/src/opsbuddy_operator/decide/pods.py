@@ -49,15 +49,11 @@ def _failure(container: Mapping[str, Any]) -> str | None:
     if reason in _PULLING:
         return f"cannot pull its image {container.get('image', '')}: {_cut(_pull_error(waits.get('message', '')) or reason)}"
     ended = state.get("terminated") or container.get("lastState", {}).get("terminated")
-    if ended and not container.get("ready") and (reason == "CrashLoopBackOff" or _crashed(ended)):
+    if ended and not container.get("ready"):  # without an error, too: what a Deployment runs is not meant to end
         return _ending(ended)
     if reason and reason not in _STARTING:
         return f"does not start: {reason}: {_cut(waits.get('message', 'no further words'))}"
     return None
-
-
-def _crashed(ended: Mapping[str, Any]) -> bool:
-    return bool(ended.get("exitCode", 0) != 0)
 
 
 def _ending(ended: Mapping[str, Any]) -> str:
