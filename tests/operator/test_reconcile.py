@@ -69,6 +69,15 @@ async def test_everything_is_made_once_and_then_nothing_is_written(world):
     assert world.cluster.requests == [], "all that it needs to know is in the store"
 
 
+@pytest.mark.parametrize("spec", [None, [], "x"], ids=["none", "a list", "a text"])
+async def test_a_resource_from_before_the_crd_asked_for_a_spec_is_explained(world, spec):
+    live = world.resource()
+    odd = {name: part for name, part in live.items() if name != "spec"} | ({} if spec is None else {"spec": spec})
+    world.store.put(world.cluster.put(odd))
+    await world.settle()
+    assert world.status("Stalled") == ("True", "InvalidSpec")
+
+
 async def test_a_condition_that_somebody_adds_costs_no_write(world):
     world.resource()
     await world.settle()

@@ -75,6 +75,19 @@ def world():
     return World()
 
 
+@pytest.mark.parametrize("spec", [None, [], "x", {"role": "Gateway"}], ids=["none", "a list", "a text", "no port"])
+async def test_a_resource_from_before_the_crd_asked_for_a_spec_stops_no_route(world, spec):
+    world.gateway()
+    world.routed("a")
+    world.pod("a")
+    world.pod("odd", "10.0.0.2")
+    odd = {"apiVersion": "opsbuddy.dev/v1alpha1", "kind": "OpsBuddyService"}
+    odd |= {"metadata": {"name": "odd", "namespace": "t"}} | ({"spec": spec} if spec is not None else {})
+    world.store.put(world.cluster.put(odd))
+    await world.routes(ROUTES)
+    assert world.table() == ["/api/a"]
+
+
 async def test_without_a_gateway_there_is_no_table(world):
     world.routed("a")
     world.pod("a")

@@ -7,6 +7,7 @@ from opsbuddy_operator.decide import claim
 from opsbuddy_operator.decide.decision import decide
 from opsbuddy_operator.decide.desired import desired
 from opsbuddy_operator.decide.ownership import is_leaving, is_ours
+from opsbuddy_operator.manifests.persistent_volume_claim import SIZE_ANNOTATION
 from opsbuddy_operator.models import FIELD_MANAGER, Decision, Observed, Ref, ref
 from tests.operator.objects import NAMESPACE, alive, applied, changed, child, managed, resource, with_child
 
@@ -242,6 +243,15 @@ class TestClaim:
         written = self.claim(changed(self.start(), storage={"size": "2Gi"}))
         assert written["spec"]["resources"]["requests"]["storage"] == "2Gi"
         assert written["spec"]["storageClassName"] == "fast"
+
+    def test_what_somebody_wrote_in_the_place_of_the_size_that_was_asked_for_does_not_count(self):
+        observed = self.start()
+        live = child(observed, "PersistentVolumeClaim")
+        annotations = {**live["metadata"]["annotations"], SIZE_ANNOTATION: "a lot"}
+        edited = with_child(observed, {**live, "metadata": {**live["metadata"], "annotations": annotations}})
+        written = self.claim(edited)
+        assert written["metadata"]["annotations"][SIZE_ANNOTATION] == "1Gi"
+        assert written["spec"]["resources"]["requests"]["storage"] == "1Gi"
 
     def test_it_does_not_shrink(self):
         assert self.claim(changed(self.start(), storage={"size": "512Mi", "storageClass": "fast"})) is None

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given, settings
 
 from opsbuddy_operator.manifests.difference import holds
@@ -28,6 +29,14 @@ def test_nothing_below_or_above_leaves_it_as_it_is(manifest):
 @settings(deadline=None)
 @given(ANYTHING, MANIFESTS)
 def test_any_shape_below_is_put_up_with(under, over):
+    assert holds(over, merge(under, over))
+
+
+@pytest.mark.parametrize(
+    "under", [{"containers": [{"name": {"a": 1}}]}, {"ports": [{"containerPort": [1], "name": []}]}]
+)
+def test_keys_of_any_shape_below_are_put_up_with(under):
+    over = {"containers": [{"name": "web"}], "ports": [{"containerPort": 1, "name": "http"}]}
     assert holds(over, merge(under, over))
 
 

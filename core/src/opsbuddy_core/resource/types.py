@@ -49,6 +49,15 @@ def quantity(value: int | str) -> Decimal:
     return Decimal(match[1]) * (Decimal(10) ** int(match[2]) if match[2] else _SUFFIX[match[3]])
 
 
+def is_quantity(value: int | str) -> bool:
+    """Tell whether this is a quantity."""
+    try:
+        quantity(value)
+    except ValueError:
+        return False
+    return True
+
+
 def _a_quantity(value: int | str) -> int | str:
     quantity(value)
     return value

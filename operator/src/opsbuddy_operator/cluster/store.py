@@ -1,6 +1,6 @@
 """What is known of the cluster: the newest state that was seen of each object, whoever brought it (a watch, an own write, a list)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from opsbuddy_core.resource import KIND
@@ -151,6 +151,8 @@ def slim(obj: Object) -> Object:
         }
     if obj["kind"] in FIELD_OWNERS_MATTER:
         return obj
+    if obj["kind"] == SERVICE.kind and not isinstance(obj.get("spec"), Mapping):  # made before the CRD asked for one
+        obj = {**obj, "spec": {}}
     return {**obj, "metadata": {key: value for key, value in metadata.items() if key != "managedFields"}}
 
 

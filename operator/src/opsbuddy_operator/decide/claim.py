@@ -1,7 +1,7 @@
 """The claim of a service's disk: it is made once, may grow, and is never shrunk or deleted."""
 
 from opsbuddy_core.resource.pod import Storage
-from opsbuddy_core.resource.types import quantity
+from opsbuddy_core.resource.types import is_quantity, quantity
 from opsbuddy_operator.decide.ownership import controller
 from opsbuddy_operator.manifests import persistent_volume_claim
 from opsbuddy_operator.manifests.identity import Identity
@@ -61,8 +61,9 @@ def _size(live: Object) -> str:
 
 
 def _asked(live: Object) -> str:
-    """What the spec asked for when it was last applied; a claim that grew by hand has more."""
-    return str(live["metadata"].get("annotations", {}).get(SIZE_ANNOTATION, _size(live)))
+    """What the spec asked for when it was last applied; a claim that grew by hand has more. What somebody wrote there that is no size does not count."""
+    asked = str(live["metadata"].get("annotations", {}).get(SIZE_ANNOTATION, _size(live)))
+    return asked if is_quantity(asked) else _size(live)
 
 
 def _larger(wished: int | str, present: str) -> str:

@@ -27,7 +27,7 @@ def key(field: str, entry: Any) -> Key | None:
         return None
     if field == "ports":
         number = entry.get("containerPort", entry.get("port"))
-        return None if number is None else (number, entry.get("protocol", "TCP"))
+        return None if number is None else (str(number), entry.get("protocol", "TCP"))
     names = _KEYS.get(field)
     if names is None or any(name not in entry for name in names):
         return None

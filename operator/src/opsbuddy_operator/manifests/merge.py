@@ -20,9 +20,7 @@ def merge(under: Any, over: Any, field: str = "") -> Any:
         below, above = by_key(field, under), by_key(field, over)
         if below is not None and above is not None:
             merged = [merge(below[name], entry, field) if name in below else entry for name, entry in above.items()]
-            names = (
-                {entry.get("name") for entry in above.values()} if field == "ports" else set()
-            )  # unique in a container
+            names = [entry.get("name") for entry in above.values()] if field == "ports" else []  # unique in a container
             return merged + [
                 entry for name, entry in below.items() if name not in above and entry.get("name") not in names
             ]

@@ -203,7 +203,9 @@ class Routes:
             (gateway, pod)
             for gateway in self._gateways(namespace)
             for pod in self._store.pods(namespace, gateway["metadata"]["name"])
-            if pod_ready(pod) and pod.get("status", {}).get("podIP")
+            if "port" in gateway["spec"]  # one made before the CRD asked for it cannot be asked anything
+            and pod_ready(pod)
+            and pod.get("status", {}).get("podIP")
         ]
 
 
