@@ -14,12 +14,9 @@ def main() -> None:
 
 
 def _built(settings: GatewaySettings) -> tuple[ASGIApp, Health]:
-    """Keep what is loaded by now out of garbage collection: full collections are the longest pauses of the data path."""
-    built = build(settings)
-    gc.collect()
-    gc.freeze()
+    """Collect garbage more rarely than is usual: full collections are the longest pauses of the data path."""
     gc.set_threshold(50_000, 20, 20)
-    return built
+    return build(settings)
 
 
 if __name__ == "__main__":

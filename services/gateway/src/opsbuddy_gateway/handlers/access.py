@@ -7,7 +7,6 @@ from typing import Any
 
 from starlette.types import Message, Scope, Send
 
-from opsbuddy_core import trace
 from opsbuddy_core.errors import (
     ForbiddenError,
     OpsBuddyError,
@@ -17,7 +16,7 @@ from opsbuddy_core.errors import (
 )
 from opsbuddy_core.logs import Line
 from opsbuddy_core.web.cycle import AT_ONCE
-from opsbuddy_gateway.handlers.exchange import Exchange, account
+from opsbuddy_gateway.handlers.exchange import Exchange, account, hop
 from opsbuddy_gateway.handlers.gate import REFUSAL
 from opsbuddy_gateway.models import Reason
 from opsbuddy_gateway.service.cors import OURS, Cors
@@ -161,7 +160,7 @@ class Access:
 async def answer_preflight(scope: Scope, send: Send, route: Route, cors: Cors) -> None:
     """Say what pages of the asking origin may do. A 204 without permissions is a no."""
     given = dict(scope["headers"])
-    here = trace.continued(None, None)
+    here = hop(given)
     exchange = Exchange(scope, route, send, here, given, "OPTIONS", status=204, reason=Reason.PREFLIGHT)
     headers = [*cors.preflight(given), (b"x-request-id", here.request_id.encode())]
     await send({"type": "http.response.start", "status": 204, "headers": headers})

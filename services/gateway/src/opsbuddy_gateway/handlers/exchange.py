@@ -68,10 +68,15 @@ class Accounts:
 
     def begun(self, scope: Scope, route: Route, given: Mapping[bytes, bytes]) -> Trace:  # noqa: ARG002 - for the one that makes spans
         """Return this hop of the request's trace."""
-        return trace.continued(_text(given.get(b"x-request-id")), _text(given.get(b"traceparent")))
+        return hop(given)
 
     def ended(self, exchange: Exchange, line: Line) -> None:
         account(exchange, line)
+
+
+def hop(given: Mapping[bytes, bytes]) -> Trace:
+    """Return what continues the trace and the request id of a client that sent them."""
+    return trace.continued(_text(given.get(b"x-request-id")), _text(given.get(b"traceparent")))
 
 
 def _text(value: bytes | None) -> str | None:

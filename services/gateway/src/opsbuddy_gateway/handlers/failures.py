@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from opsbuddy_core import trace
 from opsbuddy_core.errors import OpsBuddyError, UnavailableError, UpstreamError
 from opsbuddy_core.logs import Line
 from opsbuddy_core.web.problems import response
+from opsbuddy_gateway.handlers.exchange import hop
 from opsbuddy_gateway.models import REASON_HEADER, Reason, UpstreamFailureError
 from opsbuddy_gateway.service.metrics import TRAFFIC
 from opsbuddy_gateway.service.services import Service
@@ -43,8 +43,7 @@ def word(error: OpsBuddyError) -> str:
 
 async def refuse(error: OpsBuddyError, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a request that no page and no route may see, count it and write its line."""
-    begun, given = time.perf_counter(), dict(scope["headers"])
-    here = trace.continued(_text(given.get(b"x-request-id")), _text(given.get(b"traceparent")))
+    begun, here = time.perf_counter(), hop(dict(scope["headers"]))
     reason = word(error)
     headers = {"x-request-id": here.request_id} | ({"connection": "close"} if scope["type"] == "http" else {})
     try:
@@ -58,10 +57,6 @@ async def refuse(error: OpsBuddyError, scope: Scope, receive: Receive, send: Sen
             "duration_ms": int((time.perf_counter() - begun) * 1e6) / 1000,
         }
         line.write(logging.WARNING, data, here)
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")
 
 
 def failed(failure: UpstreamFailureError, service: Service) -> OpsBuddyError:

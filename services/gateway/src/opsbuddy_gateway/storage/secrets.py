@@ -34,9 +34,9 @@ class FileSource:
         self._path, self.name = path, path.name
 
     async def read(self) -> bytes:
-        return await asyncio.to_thread(self.read_now)
+        return await asyncio.to_thread(self._read)
 
-    def read_now(self) -> bytes:
+    def _read(self) -> bytes:
         """Return the content, at once."""
         try:
             with self._path.open("rb") as file:
