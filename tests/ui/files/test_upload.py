@@ -1,9 +1,10 @@
 """Files are stored: several, dropped, with their progress, and not before what is typed is right."""
 
+import asyncio
 import re
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.ui.files.acts import choose, found, fresh, page_of, payload, rows
 
@@ -100,6 +101,29 @@ async def test_each_upload_shows_how_far_it_is_and_is_cancelled_on_its_own(
         await large.get_by_role("button", name="Try").click()
         await expect(large.locator(".says")).to_contain_text("Stored")
         await expect(rows(page)).to_have_count(2)
+
+
+async def test_files_that_wait_keep_the_tags_of_the_moment_they_were_sent(
+    browser: Browser, platform: dict[str, str]
+) -> None:
+    word = fresh()
+    held = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await held.wait()
+        await route.continue_()
+
+    async with page_of(browser, platform, f"/files?name={word}") as watched:
+        page = watched.page
+        await page.route("**/api/files/upload", hold)
+        await page.get_by_label("Tags, a JSON object").fill('{"case": "first"}')
+        await choose(page, *(payload(f"{word}-{number}.txt") for number in range(5)))
+        await page.get_by_role("button", name="Upload 5 files").click()
+        await expect(page.locator("#uploads li[data-state=waiting]")).to_have_count(2)
+        await page.get_by_label("Tags, a JSON object").fill('{"case": "of the ne')
+        held.set()
+        await expect(rows(page)).to_have_count(5)
+        assert [file["tags"] for file in await found(platform, word)] == [{"case": "first"}] * 5
 
 
 FAULTS = (

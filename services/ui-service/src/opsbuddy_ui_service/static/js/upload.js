@@ -31,7 +31,7 @@ class Item {
     this.progress.setAttribute("aria-label", `Sent of ${file.name}`);
     this.again = element("button", { type: "button", textContent: "Try again", hidden: true });
     this.away = element("button", { type: "button" });
-    this.again.addEventListener("click", () => { this.become("waiting"); fill(); });
+    this.again.addEventListener("click", () => { if (check(form)) { this.wait(); fill(); } });
     this.away.addEventListener("click", () => this.leave());
     this.row = element("li", {}, element("bdi", { textContent: file.name, className: "name" }), this.says, this.progress, element("span", { className: "bar" }, this.again, this.away));
     this.become("chosen");
@@ -49,16 +49,20 @@ class Item {
     this.again.setAttribute("aria-label", `Try ${this.file.name} again`);
     tally();
   }
+  // Tags and metadata are those of this moment: what one types for the next files is none of theirs.
+  wait() {
+    this.documents = ["tags", "metadata"].map((name) => [name, byId(name).value]);
+    this.become("waiting");
+  }
   // Cancel what is under way; take away what is not.
   leave() {
     if (this.state === "sending") this.request.abort();
     else if (this.state === "waiting") this.become("cancelled");
     else { items.delete(this); this.row.remove(); tally(); byId("choose").focus(); }
   }
-  send(tags, metadata) {
+  send() {
     const body = new FormData();
-    if (tags.trim()) body.append("tags", tags);
-    if (metadata.trim()) body.append("metadata", metadata);
+    for (const [name, text] of this.documents) if (text.trim()) body.append(name, text);
     body.append("file", this.file);
     const request = this.request = new XMLHttpRequest();
     const begun = performance.now();
@@ -99,7 +103,7 @@ function tally() {
 }
 // Begin with as many of those that wait as may be under way.
 function fill() {
-  for (const item of are("waiting").slice(0, Math.max(0, AT_ONCE - are("sending").length))) item.send(byId("tags").value, byId("metadata").value);
+  for (const item of are("waiting").slice(0, Math.max(0, AT_ONCE - are("sending").length))) item.send();
 }
 let renewing = Promise.resolve();
 function stored() {
@@ -137,7 +141,7 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (!check(form)) return;
   sent.textContent = "";
-  for (const item of are("chosen")) item.become("waiting");
+  for (const item of are("chosen")) item.wait();
   fill();
 });
 
