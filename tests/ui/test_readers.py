@@ -232,6 +232,27 @@ async def test_tabs_that_nobody_sees_hold_no_connection_and_still_tell_the_truth
         assert await first.evaluate("streams.filter(each => each.readyState !== 2).length") == 1
 
 
+async def test_however_many_windows_are_seen_each_page_comes_and_tells_what_changed(
+    browser: Browser, ui: Ui, gateway: FakeGateway
+) -> None:
+    async with opened(browser, "about:blank") as watched:
+        context = watched.page.context
+        await context.add_init_script(HIDDEN)
+        pages = [watched.page, *[await context.new_page() for _ in range(8)]]
+        for page in pages:
+            await page.goto(ui.url)
+            await healthy(page)
+        gateway.put(down("file-service"))
+        for page in pages:
+            await expect(page.locator("h1")).to_contain_text("file-service is down")
+        held = [await page.evaluate("streams.filter(each => each.readyState !== 2).length") for page in pages]
+        assert held[:4] == [1, 1, 1, 1]
+        await pages[0].close()
+        gateway.put(service("file-service"))
+        for page in pages[1:]:
+            await healthy(page)
+
+
 @pytest.mark.parametrize("width", [390, 320])
 async def test_the_words_in_the_bar_of_a_phone_are_whole(
     browser: Browser, ui: Ui, gateway: FakeGateway, width: int
