@@ -300,6 +300,37 @@ async def test_long_and_hostile_values_fit_a_phone(
         assert await page.locator("main img, main script").count() == 0
 
 
+async def test_what_a_command_prints_is_text(browser: Browser, platform: Platform) -> None:
+    printed = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+    async with page_of(browser, platform, "/utility") as watched:
+        page = watched.page
+        page.on("dialog", lambda dialog: watched.complaints.append(dialog.message))
+        await page.get_by_label("Words, as the list of commands allows them").fill(f"echo '{printed}'")
+        await page.get_by_role("button", name="Run", exact=True).click()
+        await expect(page.locator(".run .says")).to_contain_text("Ended well.")
+        await expect(page.locator(".run pre")).to_have_text(printed)
+        await page.goto(f"{platform['ui-service']}/system")
+        await page.locator("#responses-list summary", has_text="/api/utils/system/execute").click()
+        await expect(page.locator("#responses-list")).to_contain_text(printed)
+        assert await page.locator("main img, main script").count() == 0
+
+
+async def test_each_of_several_that_are_deleted_has_its_own_undo(browser: Browser, platform: Platform) -> None:
+    word = fresh()
+    for number in range(2):
+        await create(platform, f"{word}-{number}", number)
+    async with page_of(browser, platform, f"/utility?q={word}") as watched:
+        page = watched.page
+        await page.get_by_role("button", name=f"Delete {word}-0").click()
+        await expect(page.get_by_role("link", name=f"{word}-1", exact=True)).to_be_focused()
+        await page.get_by_role("button", name=f"Delete {word}-1").click()
+        await expect(done(page).get_by_role("button", name="Undo")).to_have_count(2)
+        for number in range(2):
+            await done(page).get_by_role("button", name="Undo").first.click()
+            await expect(page.get_by_role("link", name=f"{word}-{number}", exact=True)).to_be_focused()
+        assert len(await found(platform, word)) == 2
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_axe_finds_nothing_in_the_midst_of_things(browser: Browser, platform: Platform, theme: str) -> None:
     config = await create(platform, fresh(), {"a": 1})

@@ -41,6 +41,25 @@ async def test_what_is_deleted_comes_back_by_undo_and_from_the_trash(
         watched.complaints.clear()  # the browser itself writes down that an answer was 404
 
 
+async def test_each_of_several_that_are_deleted_has_its_own_undo(browser: Browser, platform: dict[str, str]) -> None:
+    word = fresh()
+    for number in range(3):
+        await store(platform, f"{word}-{number}.txt")
+    async with page_of(browser, platform, f"/files?name={word}&sort=name") as watched:
+        page = watched.page
+        done = page.get_by_role("status", name="What was done")
+        for number in range(3):
+            await page.get_by_role("button", name=f"Delete {word}-{number}.txt").click()
+            await expect(done).to_contain_text(f"Deleted \u2068{word}-{number}.txt\u2069.")
+        await expect(done.get_by_role("button", name="Undo")).to_have_count(3)
+        for number in (0, 2, 1):
+            line = done.locator("div", has_text=f"{word}-{number}.txt")
+            await line.get_by_role("button", name="Undo").click()
+            await expect(page.get_by_role("link", name=f"{word}-{number}.txt", exact=True)).to_be_focused()
+        await expect(done.get_by_role("button", name="Undo")).to_have_count(0)
+        assert len(await found(platform, word)) == 3
+
+
 async def test_a_file_that_someone_changed_meanwhile_is_not_deleted(browser: Browser, platform: dict[str, str]) -> None:
     word = fresh()
     file = await store(platform, f"{word}.txt")

@@ -32,7 +32,7 @@ export async function piece(url) {
   const begun = performance.now();
   const note = (status, body) => record({ method: "GET", url, status, ms: Math.round(performance.now() - begun), body });
   try {
-    const answer = await fetch(url), text = await answer.text();
+    const answer = await fetch(url, { signal: AbortSignal.timeout(LIMIT) }), text = await answer.text();
     note(answer.status, text);
     return { ok: answer.ok, text };
   } catch (error) {

@@ -2,7 +2,7 @@
 import { call, excuse, piece } from "./calls.js";
 import { clock } from "./clock.js";
 import { compare, shown } from "./diff.js";
-import { busy, notice } from "./hands.js";
+import { busy, land, near, notice } from "./hands.js";
 import { blame, kept } from "./json.js";
 import { anew, renew } from "./morph.js";
 
@@ -110,19 +110,25 @@ async function meanwhile() {
 const take = async (id, etag) => { await call("DELETE", at(id), { headers: { "if-match": etag } }); await renew(panel()); };
 const restore = async (id) => { await call("POST", `${at(id)}/restore`); await renew(panel()); };
 
-async function remove({ dataset: { configDelete: id, etag, name } }) {
+async function remove(button) {
+  const { configDelete: id, etag, name } = button.dataset, next = near(button);
   try {
     await take(id, etag);
-    panel().querySelector("h2").focus({ preventScroll: true });
-    notice(`Deleted ${isolated(name)}. It is in the trash.`, () => restore(id));
+    land(next, panel());
+    notice(`Deleted ${isolated(name)}. It is in the trash.`, async () => { await restore(id); land(`config-${id}`, panel()); });
   } catch (error) {
     if (error.status !== 412 && error.status !== 404) { notice(`${isolated(name)} was not deleted: ${excuse(error)}`); return; }
     await renew(panel());
     notice(`${isolated(name)} was changed or deleted by someone else meanwhile, so nothing was done. The page shows it as it is now.`);
   }
 }
-async function takeBack({ dataset: { configRestore: id, name } }) {
-  try { await restore(id); notice(name ? `Restored ${isolated(name)}.` : "Restored."); } catch (error) { notice(`Not restored: ${excuse(error)}`); }
+async function takeBack(button) {
+  const { configRestore: id, name } = button.dataset, next = near(button);
+  try {
+    await restore(id);
+    land(next, panel());
+    notice(name ? `Restored ${isolated(name)}.` : "Restored.");
+  } catch (error) { notice(`Not restored: ${excuse(error)}`); }
 }
 async function rollBack({ dataset: { rollBack: number } }) {
   const { id, etag, version } = panel().dataset;
@@ -134,6 +140,8 @@ async function rollBack({ dataset: { rollBack: number } }) {
   } catch (error) { notice(error.status === 412 ? "Someone else changed it meanwhile, so nothing was rolled back. Load the page again." : `Not rolled back: ${excuse(error)}`); }
 }
 
+// A list that is open does not stay when its service goes, nor missing when it is back. What one edits is no list.
+document.addEventListener("turned", () => { const list = byId("configs"); if (list) renew(list).catch(() => {}); });
 document.addEventListener("input", ({ target }) => { if (target.closest(".config-form")) look(); });
 document.addEventListener("submit", (event) => {
   if (!event.target.matches(".config-form")) return;

@@ -1,22 +1,11 @@
 // The list of the files, and what is done with one: delete and its undo, restore. The moments of the search are in the reader's time.
 import { call, excuse } from "./calls.js";
-import { busy, notice } from "./hands.js";
+import { busy, land, near, notice } from "./hands.js";
 import { renew } from "./morph.js";
 
 const panel = () => document.querySelector("[data-panel]");
 const isolated = (name) => `\u2068${name}\u2069`;
 const at = (id) => `/api/files/${encodeURIComponent(id)}`;
-// Where the hand goes when the row it was in is gone: to the next row, else to the head of the list.
-const near = (button) => {
-  const row = button.closest("tr");
-  const next = row?.nextElementSibling ?? row?.previousElementSibling;
-  return next?.id ?? null;
-};
-function land(id) {
-  const row = id && document.getElementById(id);
-  (row?.querySelector("a, button") ?? panel().querySelector("h2"))?.focus({ preventScroll: true });
-}
-
 export async function restore(id) {
   await call("POST", `${at(id)}/restore`);
   await renew(panel());
@@ -33,15 +22,15 @@ async function remove(button) {
     return;
   }
   await renew(panel());
-  land(next);
-  notice(`Deleted ${isolated(name)}. It is in the trash.`, () => restore(id));
+  land(next, panel());
+  notice(`Deleted ${isolated(name)}. It is in the trash.`, async () => { await restore(id); land(`file-${id}`, panel()); });
 }
 async function takeBack(button) {
   const { restore: id, name } = button.dataset;
   const next = near(button);
   try {
     await restore(id);
-    land(next);
+    land(next, panel());
     notice(name ? `Restored ${isolated(name)}.` : "Restored.");
   } catch (error) {
     notice(`Not restored: ${excuse(error)}`);

@@ -69,23 +69,37 @@ async function copy(button) {
   setTimeout(() => say(button, before), 2000);
 }
 
-// --- one line at the foot of the page says what was done; `undo` is offered for as long as it stands there
-let gone;
+// Where the hand goes when the row it is in is gone: to the next row, else to the head of the panel.
+export const near = (button) => {
+  const row = button.closest("tr");
+  return (row?.nextElementSibling ?? row?.previousElementSibling)?.id || null;
+};
+export function land(id, panel) {
+  const row = id && byId(id);
+  (row?.querySelector("a, button") ?? panel.querySelector("h2"))?.focus({ preventScroll: true });
+}
+
+// --- lines at the foot of the page say what was done; `undo` is offered for as long as its line stands there, also when something else is done meanwhile
+const LINES = 5;
+let lines = 0; // that there have been: each has a name of its own
 export function notice(text, undo) {
-  const place = byId("notice");
-  const line = document.createElement("p");
+  const place = byId("notice"), entry = document.createElement("div"), line = entry.appendChild(document.createElement("p"));
   line.textContent = text;
-  const button = undo ? document.createElement("button") : null;
-  if (button) {
+  line.id = `done-${lines += 1}`;
+  if (undo) {
+    const button = entry.appendChild(document.createElement("button"));
     button.type = "button";
     button.textContent = "Undo";
+    button.setAttribute("aria-describedby", line.id);
     button.addEventListener("click", () => busy(button, async () => {
-      try { await undo(); place.replaceChildren(); } catch (error) { line.textContent = `Not undone: ${excuse(error)}`; }
+      try { await undo(); entry.remove(); } catch (error) { line.textContent = `Not undone: ${excuse(error)}`; }
     }));
   }
-  place.replaceChildren(line, ...(button ? [button] : []));
-  clearTimeout(gone);
-  gone = setTimeout(() => { if (!place.contains(document.activeElement)) place.replaceChildren(); }, undo ? 15000 : 6000);
+  for (const other of [...place.children]) if (!other.querySelector("button")) other.remove();
+  place.append(entry);
+  while (place.children.length > LINES) place.firstElementChild.remove();
+  const leave = (after) => setTimeout(() => { if (entry.contains(document.activeElement)) leave(after); else entry.remove(); }, after);
+  leave(undo ? 15000 : 6000);
 }
 
 document.addEventListener("click", (event) => {
