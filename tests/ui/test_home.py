@@ -8,6 +8,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.support.fake_gateway import FakeGateway, down, service, slow
 from tests.support.wait import eventually
+from tests.ui.axe import axe_finds_nothing
 from tests.ui.conftest import Ui, opened, picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
@@ -203,6 +204,23 @@ async def test_a_page_whose_stream_is_cut_calls_itself_old_and_comes_back(
         await expect(page.locator("#old")).to_have_text("", timeout=20_000)
         await healthy(page)
         assert await page.locator("#row-gateway .state").first.evaluate("e => getComputedStyle(e).color") == ok
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_axe_finds_nothing_in_the_midst_of_trouble(
+    browser: Browser, ui: Ui, gateway: FakeGateway, theme: str
+) -> None:
+    gateway.put(down("file-service"), slow("analytics-service"))
+    async with opened(browser, ui.url, color_scheme=theme) as watched:
+        page = watched.page
+
+        await expect(page.locator(".entry")).to_have_count(2)
+        await page.locator("#row-file-service .opener").click()
+        await axe_finds_nothing(page, "two services in trouble")
+        await gateway.stop()
+        await expect(page.locator("h1")).to_contain_text("The gateway has not been heard from")
+        await axe_finds_nothing(page, "without the gateway")
+        await gateway.start()
 
 
 async def test_the_page_can_be_used_by_keyboard_alone(browser: Browser, ui: Ui, gateway: FakeGateway) -> None:

@@ -14,8 +14,9 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from tests.support.fake_gateway import FakeGateway
 from tests.ui.axe import axe_finds_nothing
-from tests.ui.conftest import Watched, opened, ready
+from tests.ui.conftest import Ui, Watched, opened, ready
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'&amp;"
@@ -228,6 +229,42 @@ async def test_names_and_values_of_others_are_text_and_stay_in_their_place(
                 assert watched.complaints == []
                 if function == "raw":
                     await expect(watched.page.get_by_role("cell", name=HOSTILE).first).to_be_visible()
+
+
+async def test_of_many_metrics_the_first_are_there_and_each_is_found_by_what_one_types(
+    browser: Browser, ui: Ui, gateway: FakeGateway
+) -> None:
+    many = [{"measurement": f"m{number:03}", "tags": {"host": "a"}, "fields": ["value"]} for number in range(200)]
+    listing = {
+        "series": [*many, {"measurement": "disk", "tags": {"mount": "/"}, "fields": ["free"]}],
+        "truncated": False,
+    }
+    kind = {"content-type": "application/json"}
+    gateway.answers["GET", "/api/timeseries/series"] = (200, kind, json.dumps(listing).encode())
+    gateway.answers["GET", "/api/timeseries/measurements"] = (200, kind, b'{"measurements": ["disk"]}')
+    gateway.answers["POST", "/api/timeseries/query"] = (200, kind, b'{"series": [], "truncated": false}')
+    async with opened(browser, f"{ui.url}/timeseries") as watched:
+        page = watched.page
+        rows = page.locator("#metrics-list tbody tr").filter(visible=True)
+        await expect(rows).to_have_count(30)
+        field = page.get_by_label("Measurement, field or tag has")
+        await field.fill("DISK mount")
+        await expect(rows).to_have_count(1)
+        await expect(page.get_by_role("status").filter(has_text="1 of 201")).to_be_visible()
+        await expect(page).to_have_url(re.compile(r"\?find=DISK\+mount$"))
+        await page.reload()
+        await expect(rows).to_have_text([re.compile("^disk · free")])
+        await field.fill("no such metric")
+        await expect(rows).to_have_count(0)
+        await expect(page.get_by_role("status").filter(has_text="None of 201 has that")).to_be_visible()
+        await field.fill("")
+        await page.get_by_role("button", name="Show all 201").click()
+        await expect(rows).to_have_count(201)
+        await expect(rows.nth(30).get_by_role("link")).to_be_focused()
+        await expect(page).to_have_url(f"{ui.url}/timeseries")
+    for path in ("series", "measurements"):
+        del gateway.answers["GET", f"/api/timeseries/{path}"]
+    del gateway.answers["POST", "/api/timeseries/query"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

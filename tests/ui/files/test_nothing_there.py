@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,45 @@ async def test_an_open_list_does_not_stay_when_its_service_goes_and_is_there_aga
         await expect(page.locator("#files")).to_contain_text("There are no files yet.")
         await expect(page.get_by_label("Name, or a part of it")).to_have_value("typed")
         del gateway.answers["GET", "/api/files"]
+
+
+@pytest.mark.parametrize(
+    ("page_of", "panel", "asked"),
+    [
+        ("/files", "#files", "/api/files"),
+        ("/utility", "#configs", "/api/utils/configs"),
+    ],
+    ids=["files", "configurations"],
+)
+async def test_without_the_gateway_an_open_list_says_since_when_and_is_there_again_with_it(
+    browser: Browser, ui: Ui, gateway: FakeGateway, page_of: str, panel: str, asked: str
+) -> None:
+    gateway.answers["GET", asked] = (200, JSON, b'{"files": [], "configs": [], "next_cursor": null}')
+    async with opened(browser, ui.url + page_of) as watched:
+        page = watched.page
+        await ready(page)
+        there = page.locator(panel).get_by_text("There are no")
+        await expect(there).to_be_visible()
+        await gateway.stop()
+        await expect(page.locator(panel)).to_contain_text(re.compile(r"Not heard since \d\d:\d\d, \d+ s ago\."))
+        await expect(page.locator(panel)).not_to_contain_text("The rest of the page does")
+        await gateway.start()
+        await expect(there).to_be_visible()
+    del gateway.answers["GET", asked]
+
+
+async def test_an_old_list_says_how_old_it_is(browser: Browser, ui: Ui, gateway: FakeGateway) -> None:
+    gateway.answers["GET", "/api/files"] = (200, JSON, b'{"files": [], "next_cursor": null}')
+    async with opened(browser, f"{ui.url}/files") as watched:
+        page = watched.page
+        await ready(page)
+        age = page.locator("#files h2 .age")
+        await expect(age).to_be_hidden()
+        ui.stop(within=5)
+        await expect(age).to_have_text(re.compile(r"^\d+ s ago$"))
+        await ui.start()
+        await expect(age).to_be_hidden(timeout=20_000)
+    del gateway.answers["GET", "/api/files"]
 
 
 async def test_the_command_of_the_empty_list_stores_a_file(platform: dict[str, str], tmp_path: Path) -> None:

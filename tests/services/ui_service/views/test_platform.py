@@ -260,3 +260,9 @@ def test_a_service_without_a_pod_has_no_log_so_its_resource_is_looked_at(changed
     row = look(seen(changed), NOW, AROUND).find(changed["name"])
     assert row
     assert row.command == command
+
+
+def test_outside_of_a_cluster_no_command_of_a_cluster_is_shown() -> None:
+    around = Surroundings(tuple(SERVICES), stale_after=7)
+    for observed in (seen(down("file-service")), seen(age=60, failure="refused")):
+        assert {row.command for row in look(observed, NOW, around).rows} == {""}

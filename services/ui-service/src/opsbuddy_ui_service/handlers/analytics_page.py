@@ -40,7 +40,7 @@ def router(monitor: Monitor, rendering: Rendering, gateway: HttpGateway) -> APIR
         return Look(gateway, request)
 
     def panel(request: Request, template: str, **shown: Any) -> Response:
-        return html(request, rendering.fragment(template, **around, **shown))
+        return html(request, rendering.fragment(template, view=monitor.view(), **around, **shown))
 
     @routes.get("/analytics")
     async def read_analytics(request: Request) -> Response:

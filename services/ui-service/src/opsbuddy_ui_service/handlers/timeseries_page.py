@@ -50,7 +50,7 @@ def router(monitor: Monitor, rendering: Rendering, gateway: HttpGateway) -> APIR
         search = _search(request)
         found = await look.metrics(request)
         shown = _picked(found, request)
-        return html(request, rendering.fragment("_series_metrics.html", search=search, **shown))
+        return html(request, rendering.fragment("_series_metrics.html", view=monitor.view(), search=search, **shown))
 
     return routes
 

@@ -34,18 +34,17 @@ class Surroundings:
     sign_in_first: bool = True
 
     def logs(self, name: str) -> str:
-        """Return the command that shows a service's newest log lines."""
-        return f"{self._kubectl} logs deploy/{name} --tail=50"
+        """Return the command that shows a service's newest log lines; blank outside of a cluster, where none is sure to do so."""
+        return self._kubectl(f"logs deploy/{name} --tail=50")
 
     def evidence(self, service: ServiceStatus) -> str:
         """Return the command that says most about a service: its log, or where there is no pod that has one, its resource with its conditions and events."""
         if service.endpoints or service.state == "healthy" or service.name in NO_RESOURCE:
             return self.logs(service.name)
-        return f"{self._kubectl} describe obs {service.name}"
+        return self._kubectl(f"describe obs {service.name}")
 
-    @property
-    def _kubectl(self) -> str:
-        return f"kubectl -n {self.namespace}" if self.namespace else "kubectl"
+    def _kubectl(self, act: str) -> str:
+        return f"kubectl -n {self.namespace} {act}" if self.namespace else ""
 
 
 def look(seen: Observation, now: datetime, around: Surroundings) -> View:

@@ -2,6 +2,7 @@
 import "./chart.js";
 import { begin as entry } from "./entry.js";
 import { begin as lines } from "./lines.js";
+import "./narrow.js";
 import { begin as tail } from "./tail.js";
 import { local } from "./times.js";
 

@@ -5,7 +5,8 @@
 // `show(times, series)` draws without a table (live figures): seconds, and [{ name, tone, values }]; the table is written when somebody opens it.
 import { now, seconds, clock, two } from "./clock.js";
 
-const HEIGHT = 160, DASHES = [[], [6, 3], [2, 3], [10, 3, 2, 3], [1, 5]];
+const HEIGHT = 160, LEAST = 60; // pixels; seconds that a chart has at least, so that the first values are seen and the axis stays
+const DASHES = [[], [6, 3], [2, 3], [10, 3, 2, 3], [1, 5]];
 const TOGETHER = uPlot.sync("page"); // all charts of a page have one cursor
 let held = null; // the chart in which a stretch is being marked
 
@@ -126,7 +127,9 @@ class Chart extends HTMLElement {
   #range() {
     const ends = ["from", "to"].map((name) => Date.parse(this.getAttribute(name)) / 1000);
     const { times } = this.#data;
-    return ends.every(Number.isFinite) ? ends : [times[0] ?? now() / 1000 - 3600, times.at(-1) ?? now() / 1000];
+    if (ends.every(Number.isFinite)) return ends;
+    const last = times.at(-1) ?? now() / 1000;
+    return [Math.min(times[0] ?? last - 3600, last - LEAST), last];
   }
   #fit() {
     const width = this.place.clientWidth;

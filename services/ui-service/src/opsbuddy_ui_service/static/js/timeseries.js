@@ -1,5 +1,6 @@
 // The page of the time series: its form sends what is filled alone, and times as those of here.
 import "./chart.js";
+import "./narrow.js";
 import { local } from "./times.js";
 
 const form = document.getElementById("search"), metric = form.elements.metric, before = metric.value;
