@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from opsbuddy_core.errors import UnavailableError
+from opsbuddy_core.web.multipart import FormReader
 from opsbuddy_file_service import factory
-from opsbuddy_file_service.handlers.multipart import FormReader
 from opsbuddy_file_service.models import StoredFile
 from opsbuddy_file_service.service.files import FileService
 from opsbuddy_file_service.service.limits import Limits

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from opsbuddy_core.web.multipart import FormReader
 from opsbuddy_file_service.factory import build
-from opsbuddy_file_service.handlers.multipart import FormReader
 from opsbuddy_file_service.settings import FileSettings
 from tests.services.file_service.conftest import Part, Service, form
 from tests.support.apps import client

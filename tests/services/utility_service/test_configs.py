@@ -157,6 +157,21 @@ async def test_a_form_with_a_file_is_refused_naming_its_field(service: Service) 
     assert answer.json()["errors"][0]["field"] == "value"
 
 
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "utf-16", "no-such"])
+async def test_a_multipart_form_is_utf_8_whatever_it_says(service: Service, charset: str) -> None:
+    headers = {"content-type": f"multipart/form-data; boundary=b; charset={charset}"}
+    part = b'--b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n'
+    for value, status in (("é".encode(), 201), ("é".encode("latin-1"), 422)):
+        fields = [(b"name", b"n"), (b"category", b"c"), (b"value", value)]
+        body = b"".join(part % field for field in fields) + b"--b--\r\n"
+        answer = await service.http.post("/configs", content=body, headers=headers)
+        assert answer.status_code == status, answer.text
+        if status == 201:
+            assert answer.json()["value"] == "é"
+        else:
+            assert answer.json()["errors"][0]["field"] == "value"
+
+
 async def test_a_multipart_form_that_is_cut_or_torn_changes_nothing(service: Service) -> None:
     entry = await service.create()
     part = b'--b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n'

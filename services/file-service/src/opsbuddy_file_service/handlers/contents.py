@@ -6,12 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Header, HTTPException, Request, Response
 
 from opsbuddy_core.errors import FieldError, MalformedError, UnsupportedTypeError
+from opsbuddy_core.web.multipart import FormReader
 from opsbuddy_core.web.parameters import KNOWN_PARAMETERS
 from opsbuddy_file_service import digests, ranges
 from opsbuddy_file_service.handlers import schemas
 from opsbuddy_file_service.handlers.body import document, incoming, media_type
 from opsbuddy_file_service.handlers.download import Download
-from opsbuddy_file_service.handlers.multipart import FormReader
 from opsbuddy_file_service.handlers.preconditions import Preconditions
 from opsbuddy_file_service.handlers.records import tagged
 from opsbuddy_file_service.models import FileRecord, StoredFile

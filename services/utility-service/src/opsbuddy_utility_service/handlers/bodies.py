@@ -1,19 +1,18 @@
 """Bodies that are a form or a JSON document, whichever the caller likes."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Request
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 
-from opsbuddy_core.errors import FieldError, MalformedError, TooLargeError, UnsupportedTypeError
+from opsbuddy_core.errors import FieldError, TooLargeError, UnsupportedTypeError
 from opsbuddy_core.exact_json import refuse
+from opsbuddy_core.web.multipart import FormReader, unreadable
 
 T = TypeVar("T")
 MAX_FIELDS = 20
+TOO_MANY = f"it has more than {MAX_FIELDS} fields"
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 KINDS = (URLENCODED, MULTIPART, "application/json")
 
@@ -33,10 +32,10 @@ async def read(
     if kind and kind not in KINDS:
         reason = f"{kind[:100]} is not taken here; send {', '.join(KINDS[:-1])} or {KINDS[-1]}"
         raise UnsupportedTypeError(f"{reason}.", errors=[FieldError("content-type", reason, "type")])
-    if kind == MULTIPART:
-        return from_form(await _multipart(request, max_document))
     if len(body) > 3 * max_document:  # a form may escape every byte
         raise TooLargeError(f"The body has more than the {3 * max_document} bytes that are taken here.")
+    if kind == MULTIPART:
+        return from_form(await _multipart(request.headers["content-type"], body))
     if kind == URLENCODED and not body.lstrip().startswith(b"{"):
         return from_form(_urlencoded(body))
     return from_json(body)
@@ -46,25 +45,24 @@ def _urlencoded(body: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except UnicodeDecodeError:
-        raise _unreadable("it is not UTF-8") from None
+        raise unreadable("body", "it is not UTF-8") from None
     except ValueError:
-        raise _unreadable(f"it has more than {MAX_FIELDS} fields") from None
+        raise unreadable("body", TOO_MANY) from None
 
 
-async def _multipart(request: Request, max_document: int) -> list[tuple[str, str]]:
-    try:
-        async with request.form(max_files=MAX_FIELDS, max_fields=MAX_FIELDS, max_part_size=max_document) as form:
-            fields = form.multi_items()
-    except HTTPException as error:
-        raise _unreadable(error.detail.rstrip(".")) from None
-    boundary = parse_options_header(request.headers["content-type"])[1][b"boundary"]
-    if b"--%b--" % boundary not in await request.body():  # the framework takes what came before the cut for all
-        raise _unreadable("it ends before its last boundary")
-    for name, value in fields:
-        if isinstance(value, UploadFile):
-            refuse(name, "expected text, not a file")
-    return [(name, str(value)) for name, value in fields]
+async def _multipart(kind: str, body: bytes) -> list[tuple[str, str]]:
+    fields: list[tuple[str, str]] = []
+    async for part in FormReader(kind, _once(body)).parts():
+        if part.filename is not None:
+            refuse(part.name, "expected text, not a file")
+        if len(fields) == MAX_FIELDS:
+            raise unreadable("body", TOO_MANY)
+        try:
+            fields.append((part.name, b"".join([piece async for piece in part.chunks]).decode()))
+        except UnicodeDecodeError:
+            refuse(part.name, "it is not UTF-8")
+    return fields
 
 
-def _unreadable(reason: str) -> MalformedError:
-    return MalformedError(f"The form cannot be read: {reason}.", errors=[FieldError("body", reason, "malformed")])
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body

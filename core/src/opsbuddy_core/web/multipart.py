@@ -1,4 +1,4 @@
-"""Forms with files, read as they come: nothing of a file is kept here."""
+"""Forms of type multipart/form-data, in UTF-8, read as they come: nothing of a file is kept here."""
 
 import re
 from collections import deque
@@ -59,11 +59,11 @@ class FormReader:
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data":
             raise UnsupportedTypeError(
-                "Send a form of type multipart/form-data with the file in a field named file.",
+                "Send a form of type multipart/form-data.",
                 errors=[FieldError("content-type", "expected multipart/form-data", "type")],
             )
         if not (boundary := options.get(b"boundary")):
-            raise _unreadable("content-type", "it has no boundary; let the client library make that field")
+            raise unreadable("content-type", "it has no boundary; let the client library make that field")
         self._body = body
         self._events: deque[_Begin | bytes | _End] = deque()
         self._headers: dict[str, str] = {}
@@ -72,7 +72,7 @@ class FormReader:
         try:
             self._parser = MultipartParser(boundary, self._callbacks())
         except FormParserError as error:
-            raise _unreadable("content-type", f"its boundary has more than {MAX_BOUNDARY_LENGTH} characters") from error
+            raise unreadable("content-type", f"its boundary has more than {MAX_BOUNDARY_LENGTH} characters") from error
 
     async def parts(self) -> AsyncIterator[FormPart]:
         """Yield the parts; MalformedError when it is no complete form."""
@@ -123,12 +123,12 @@ class FormReader:
             chunk = await anext(self._body, None)
             if chunk is None:
                 if not self._complete:
-                    raise _unreadable("body", "it ends before the form's last boundary; send it again as a whole")
+                    raise unreadable("body", "it ends before the form's last boundary; send it again as a whole")
                 return None
             try:
                 self._parser.write(self._without_preamble(chunk))
             except FormParserError as error:
-                raise _unreadable("body", UNREADABLE) from error
+                raise unreadable("body", UNREADABLE) from error
         return self._events.popleft()
 
     def _without_preamble(self, chunk: bytes) -> bytes:
@@ -146,14 +146,14 @@ class FormReader:
     async def _chunks(self) -> AsyncIterator[bytes]:
         while not isinstance(event := await self._next(), _End):
             if event is None:
-                raise _unreadable("body", "it ends in the middle of a part; send it again as a whole")
+                raise unreadable("body", "it ends in the middle of a part; send it again as a whole")
             if isinstance(event, bytes):
                 yield event
 
     def _part(self, headers: dict[str, str]) -> FormPart:
         disposition, options = parse_options_header(headers.get("content-disposition"))
         if disposition != b"form-data" or b"name" not in options:
-            raise _unreadable("body", "a part has no name; each needs Content-Disposition: form-data; name=…")
+            raise unreadable("body", "a part has no name; each needs Content-Disposition: form-data; name=…")
         name = _decoded(options[b"name"])
         if (coding := headers.get("content-transfer-encoding", "binary").strip().lower()) not in AS_IT_IS:
             reason = f"the coding {coding[:40]} is not taken; send its bytes as they are"
@@ -168,7 +168,8 @@ class FormReader:
         )
 
 
-def _unreadable(place: str, reason: str) -> MalformedError:
+def unreadable(place: str, reason: str) -> MalformedError:
+    """Return the error for a form that is none, or not whole; `place` is what of the request tells."""
     return MalformedError(
         f"The form cannot be read: {place}: {reason}.", errors=[FieldError(place, reason, "malformed")]
     )
