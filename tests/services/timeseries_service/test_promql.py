@@ -205,6 +205,14 @@ def test_a_query_gives_up_at_its_deadline() -> None:
     assert (caught.value.kind, caught.value.status) == ("timeout", 503)
 
 
+def test_long_windows_give_up_at_the_deadline_too() -> None:
+    node = parse("quantile_over_time(0.5, up[1h])")
+    times = [*range(30_000)]
+    samples = Samples({}, times, [float(each * 7919 % 10_007) for each in times])
+    with pytest.raises(TooLongError):
+        Engine([30_000] * 5000, {selectors(node)[0]: [samples]}, deadline=time.monotonic() + 0.2).vector(node)
+
+
 def test_more_series_and_steps_than_fit_are_refused() -> None:
     node = parse("up")
     samples = [Samples({"i": str(i)}, [0], [1.0]) for i in range(300)]

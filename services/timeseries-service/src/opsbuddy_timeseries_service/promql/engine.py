@@ -56,8 +56,7 @@ class Engine:
                 raise PromError(f"{node.kind} where a number belongs")
 
     def _vector(self, node: Node) -> Vector:
-        if time.monotonic() > self.deadline:
-            raise TooLongError("the query took too long; ask for a shorter range or fewer series")
+        self._check_time()
         match node:
             case Selector():
                 return self._selected(node)
@@ -72,6 +71,10 @@ class Engine:
                 return self._call(node)
             case Number() | Text():
                 raise PromError(f"{node.kind} where a vector belongs")
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self.deadline:
+            raise TooLongError("the query took too long; ask for a shorter range or fewer series")
 
     def _binary(self, node: Binary) -> Vector:
         if node.left.kind == "scalar":
@@ -135,6 +138,7 @@ class Engine:
             times, values = [at for at, _ in there], [value for _, value in there]
             row: Row = []
             for step, now in enumerate(self.steps):
+                self._check_time()  # long windows of many steps are the one thing here that can take hours
                 end = now - node.offset
                 left, right = bisect_right(times, end - node.range), bisect_right(times, end)
                 if left == right:
