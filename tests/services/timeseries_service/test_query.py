@@ -227,12 +227,10 @@ async def test_a_query_that_cannot_be_meant_is_refused(service: Service, query: 
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:opsbuddy:problem:invalid-request"), answer.text
 
 
-ODD_VALUE = "_field x"
 NAMES = [
     "error",
     "result",
     "table",
-    "reference",
     "name",
     "value",
     "a=b",
@@ -241,26 +239,23 @@ NAMES = [
     'a"b',
     "${x}",
     "a\\b",
-    "'",
     "故障",
     "r",
-    ODD_VALUE,
     "a/b",
     "=",
-    "a==b",
-    "host",
 ]
+VALUES = ["error", "a=b", "a==b", "_field x", '"${x}"']
 
 
-@pytest.mark.parametrize("name", [each for each in NAMES if each != ODD_VALUE])
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_tag_of_any_name_and_value_is_kept_and_narrows_and_groups(service: Service, name: str) -> None:
     await service.write(
-        *(point(number, tags={name: value, "other": "x"}) for number, value in enumerate(NAMES)), point(99)
+        *(point(number, tags={name: value, "other": "x"}) for number, value in enumerate(VALUES)), point(99)
     )
-    for number, value in enumerate(NAMES):
+    for number, value in enumerate(VALUES):
         found = (await service.answer(tags={name: value}))["series"]
         assert [(each["tags"], each["values"]) for each in found] == [({name: value, "other": "x"}, [float(number)])]
-    others = (await service.answer(filters=[{"tag": name, "operator": "!=", "value": NAMES[1:]}]))["series"]
+    others = (await service.answer(filters=[{"tag": name, "operator": "!=", "value": VALUES[1:]}]))["series"]
     assert sorted(each["values"] for each in others) == [[0.0], [99.0]]
     fitting = (await service.answer(filters=[{"tag": name, "operator": "=~", "value": "err.*|a=+b"}]))["series"]
     assert {each["tags"][name] for each in fitting} == {"a=b", "a==b", "error"}
@@ -269,5 +264,5 @@ async def test_a_tag_of_any_name_and_value_is_kept_and_narrows_and_groups(servic
     groups = (await service.answer(group_by=[name], aggregate="max", every="1d", fill="none"))["series"]
     assert {each["tags"].get(name, ""): max(each["values"]) for each in groups} == {
         "": 99.0,
-        **{value: float(number) for number, value in enumerate(NAMES)},
+        **{value: float(number) for number, value in enumerate(VALUES)},
     }
