@@ -105,8 +105,9 @@ class Influx:
         if self._session is None:
             raise _unavailable("the connection is closed")
         headers = {"content-type": media} if media else {}
+        data = None if body is None else io.BytesIO(body)  # goes out piece by piece, so that others have their turns
         try:
-            async with self._session.request(method, path, params=query, data=body, headers=headers) as answer:
+            async with self._session.request(method, path, params=query, data=data, headers=headers) as answer:
                 content = await _content(answer)
         except TimeoutError as error:
             raise DeadlineError("InfluxDB did not answer in time.", retry_after=5) from error

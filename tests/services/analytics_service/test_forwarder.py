@@ -1,11 +1,14 @@
+import asyncio
 from dataclasses import replace
 
 import pytest
 
+from opsbuddy_analytics_service import factory
 from opsbuddy_analytics_service.models import StoredLog
 from opsbuddy_analytics_service.service.forwarder import Forwarder
 from opsbuddy_analytics_service.storage.stores import Waiting
 from opsbuddy_core.errors import UnavailableError
+from tests.support.wait import eventually
 
 
 def log(time: int) -> StoredLog:
@@ -77,6 +80,48 @@ async def test_a_failure_keeps_everything_waiting_and_a_lost_answer_doubles_noth
         assert sorted(source.logs) == [1, 2]
     await forwarder.once()
     assert [each.message for each in target.points.values()] == ["m1", "m2"]
+
+
+async def test_a_failure_that_nobody_foresaw_is_shown_and_does_not_end_forwarding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("opsbuddy_analytics_service.service.forwarder.IDLE", 0.01)
+    monkeypatch.setattr("opsbuddy_analytics_service.service.forwarder.LONGEST_PAUSE", 0.01)
+    source, target = Source(1, 2), Target()
+    forwarder, write = Forwarder(source, target), target.write
+
+    async def broken(_: list[StoredLog]) -> list[tuple[int, str]]:
+        raise RuntimeError
+
+    async def shown() -> bool:
+        return forwarder.trouble == "An error inside: RuntimeError."
+
+    async def forwarded() -> bool:
+        return not source.logs and forwarder.trouble is None
+
+    monkeypatch.setattr(target, "write", broken)
+    task = asyncio.create_task(forwarder.run())
+    try:
+        await eventually(shown)
+        monkeypatch.setattr(target, "write", write)
+        await eventually(forwarded)
+    finally:
+        task.cancel()
+    assert sorted(target.points) == [1, 2]
+
+
+async def test_work_in_the_background_that_breaks_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(factory, "ANEW", 0.01)
+    begun = []
+
+    class Breaking:
+        async def run(self) -> None:
+            begun.append(1)
+            if len(begun) < 3:
+                raise RuntimeError
+
+    await factory._going(Breaking())
+    assert len(begun) == 3
 
 
 async def test_a_refused_log_is_put_aside_with_its_reason_and_holds_nobody_up() -> None:

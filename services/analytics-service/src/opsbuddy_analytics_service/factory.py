@@ -27,6 +27,8 @@ from opsbuddy_core.sqlite import SqliteStore
 from opsbuddy_core.web.app import create_app
 
 DISTRIBUTION = "opsbuddy-analytics-service"
+ANEW = 5.0  # seconds
+log = logs.get_logger("background")
 
 
 class Work(Protocol):
@@ -97,7 +99,7 @@ async def _open(store: SqliteStore, journal: SqliteJournal, influx: Influx | Non
 async def _working(works: Sequence[Work], forwarder: Forwarder | None) -> AsyncGenerator[None]:
     """Keep the works going; each may still finish what it holds when they end."""
     tasks = [
-        asyncio.create_task(work.run(), name=type(work).__name__)
+        asyncio.create_task(_going(work), name=type(work).__name__)
         for work in [*works, *([forwarder] if forwarder else [])]
     ]
     try:
@@ -106,6 +108,17 @@ async def _working(works: Sequence[Work], forwarder: Forwarder | None) -> AsyncG
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _going(work: Work) -> None:
+    """Begin a work anew that ends by a failure nobody foresaw: the service would look healthy and leave it undone."""
+    while True:
+        try:
+            return await work.run()
+        except Exception:  # nobody waits for it who could be told
+            name = type(work).__name__.lower()
+            log.exception("Work in the background failed unexpectedly; it begins anew", operation=name)
+        await asyncio.sleep(ANEW)
 
 
 async def _state(

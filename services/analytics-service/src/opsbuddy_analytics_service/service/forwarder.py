@@ -50,8 +50,9 @@ class Forwarder:
         while True:
             try:
                 moved = await self.once()
-            except OpsBuddyError as error:
-                pause = min(LONGEST_PAUSE, max(pause * 2, error.retry_after or 0))
+            except Exception as error:  # noqa: BLE001 - whatever it is, what waits must not wait for ever: it is said, and tried again
+                asked = error.retry_after if isinstance(error, OpsBuddyError) else None
+                pause = min(LONGEST_PAUSE, max(pause * 2, asked or 0))
                 self._failed(error)
             else:
                 pause = IDLE
@@ -94,11 +95,17 @@ class Forwarder:
             await self._source.move(sorted(taken))
         raise UnavailableError("No free time was found for logs that came late.", retry_after=1)
 
-    def _failed(self, error: OpsBuddyError) -> None:
+    def _failed(self, error: Exception) -> None:
         FORWARD_FAILURES.inc()
-        if self.trouble != error.detail:
-            log.warning("Logs cannot be forwarded; they wait in the journal", operation="forward", reason=error.detail)
-        self.trouble = error.detail
+        reason = error.detail if isinstance(error, OpsBuddyError) else f"An error inside: {type(error).__name__}."
+        if self.trouble != reason:
+            log.warning(
+                "Logs cannot be forwarded; they wait in the journal",
+                operation="forward",
+                reason=reason,
+                exc_info=None if isinstance(error, OpsBuddyError) else error,
+            )
+        self.trouble = reason
 
     def _works(self) -> None:
         if self.trouble:
