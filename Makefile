@@ -74,13 +74,14 @@ help: ## This list
 $(VENV)/bin/uv:
 	@command -v python3 >/dev/null || { echo "python3 is missing: install Python 3.11 or newer (Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, this is $$(python3 --version)" >&2; exit 1; }
-	@echo "making $(VENV)"
-	@python3 -m venv $(VENV) || { echo "python3 cannot make a virtual environment: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
-	@$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@source tests/cluster/progress.sh; \
+	made() { python3 -m venv $(VENV) || die "python3 cannot make a virtual environment: install its venv module (Debian: apt-get install python3-venv)"; \
+	  $(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); }; \
+	step "making $(VENV)" made
 $(INSTALLED): $(VENV)/bin/uv requirements.lock pyproject.toml $(MEMBERS:=/pyproject.toml)
-	@echo "installing the packages of requirements.lock"
-	@flock $(VENV)/.make.lock $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
-	@flock $(VENV)/.make.lock $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
+	@source tests/cluster/progress.sh; \
+	step "installing the packages of requirements.lock" flock $(VENV)/.make.lock $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
+	step "installing the packages of this repository" flock $(VENV)/.make.lock $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
 	@touch $@
 
 .PHONY: demo up down backup restore install check properties test bench format generate docs screenshots audit lock clean help

@@ -90,9 +90,13 @@ def folder(data: Path, *, fresh: bool) -> Iterator[None]:
 async def run(started: list[Process], data: Path) -> int:
     """Start, wait for the end, stop."""
     ended = asyncio.Event()
-    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last when its terminal is closed
-        if signal.getsignal(sig) != signal.SIG_IGN:  # as nohup wants it
-            asyncio.get_running_loop().add_signal_handler(sig, ended.set)
+    wishes = [signal.SIGINT, signal.SIGTERM]
+    if (
+        signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
+    ):  # it is, under nohup: then it stays when its terminal is closed
+        wishes.append(signal.SIGHUP)
+    for sig in wishes:
+        asyncio.get_running_loop().add_signal_handler(sig, ended.set)
     begun = time.monotonic()
     supervisor = Supervisor(bin_dir(), data / "logs", say)
     try:

@@ -85,9 +85,15 @@ def test_one_folder_has_one_demo_and_a_fresh_one_takes_it_from_nobody(tmp_path: 
     assert second.stderr.startswith(f"Another demo keeps its state in {tmp_path}")
 
 
-def test_a_terminal_that_is_closed_ends_it_all(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sent", "ignored"),
+    [(signal.SIGHUP, ""), (signal.SIGINT, "INT")],
+    ids=["its terminal is closed", "Ctrl-C to what a script put into the background"],
+)
+def test_whatever_ends_it_ends_all_of_it(tmp_path: Path, sent: signal.Signals, ignored: str) -> None:
     master, terminal = pty.openpty()
-    command = [sys.executable, "-m", "demo", "--port-offset", "22900", "--data", str(tmp_path)]
+    demo = [sys.executable, "-m", "demo", "--port-offset", "22900", "--data", str(tmp_path)]
+    command = ["sh", "-c", f"trap '' {ignored}; exec \"$@\"", "sh", *demo] if ignored else demo
     process = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, "DEMO_DATA": "0"}, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
     )  # fmt: skip
@@ -96,7 +102,7 @@ def test_a_terminal_that_is_closed_ends_it_all(tmp_path: Path) -> None:
     while b"ready after" not in said:
         said += os.read(master, 4096)
     os.close(master)  # what it says from now on fails
-    process.send_signal(signal.SIGHUP)
+    process.send_signal(sent)
     assert process.wait(30) == 0
     assert all(free(port + 22_900) for port in PORTS.values())
 
