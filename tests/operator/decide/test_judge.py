@@ -497,3 +497,15 @@ def test_services_that_share_a_prefix_are_programmed_under_the_policies_of_the_o
     status = judge(replace(observed, table=both), NOW).status
     assert condition(status, "RoutesProgrammed")["reason"] == "Programmed"
     assert status["routes"] == ["/api/x"]
+
+
+def test_what_of_the_pod_template_cannot_be_taken_over_is_named_and_the_rest_runs():
+    """Such as a sidecar whose name was forgotten: it would be missing without a word."""
+    sidecars = [{"name": "side", "image": "x"}, {"image": "y"}]
+    before = settled(resource(podTemplate={"spec": {"containers": sidecars}}))
+    status = judge(before, NOW).status
+    stalled = condition(status, "Stalled")
+    assert (stalled["status"], stalled["reason"]) == ("True", "InvalidSpec")
+    assert "podTemplate.spec.containers[1]" in stalled["message"]
+    assert "containers[0]" not in stalled["message"]
+    assert condition(status, "Available")["status"] == "True"

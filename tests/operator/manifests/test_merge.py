@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 
 from opsbuddy_operator.manifests.difference import holds
-from opsbuddy_operator.manifests.merge import merge
+from opsbuddy_operator.manifests.merge import left_out, merge
 from tests.operator.manifests.json_values import ANYTHING, MANIFESTS
 
 
@@ -38,6 +38,27 @@ def test_any_shape_below_is_put_up_with(under, over):
 def test_keys_of_any_shape_below_are_put_up_with(under):
     over = {"containers": [{"name": "web"}], "ports": [{"containerPort": 1, "name": "http"}]}
     assert holds(over, merge(under, over))
+
+
+@settings(deadline=None)
+@given(MANIFESTS, MANIFESTS)
+def test_nothing_is_left_out_where_the_shapes_suit(under, over):
+    assert list(left_out(under, over)) == []
+
+
+@pytest.mark.parametrize(
+    ("under", "places"),
+    [
+        ({"containers": {"name": "side"}}, [".containers"]),
+        ({"containers": "side"}, [".containers"]),
+        ({"containers": [{"name": "side"}, {"image": "x"}, 1]}, [".containers[1]", ".containers[2]"]),
+        ({"containers": [{"name": "web", "env": {"A": "1"}}]}, [".containers[0].env"]),
+        ({"containers": None}, []),
+    ],
+)
+def test_what_has_another_shape_below_is_named(under, places):
+    over = {"containers": [{"name": "web", "env": [{"name": "A", "value": "1"}]}]}
+    assert list(left_out(under, over)) == places
 
 
 def test_lists_of_named_entries_are_merged_by_name_ours_first():

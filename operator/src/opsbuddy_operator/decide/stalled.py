@@ -10,6 +10,8 @@ from opsbuddy_operator.decide import claim
 from opsbuddy_operator.decide.desired import is_autoscaled, live
 from opsbuddy_operator.decide.finding import Finding
 from opsbuddy_operator.decide.references import required
+from opsbuddy_operator.manifests import pod_template
+from opsbuddy_operator.manifests.identity import Identity
 from opsbuddy_operator.models import Fault, Observed
 
 
@@ -25,6 +27,7 @@ def stalled(observed: Observed, spec: OpsBuddyServiceSpec, now: datetime) -> Fin
         *_absent(observed, spec),
         *_unmeasurable(spec),
         *_unsupported(spec),
+        *_ignored(observed, spec),
         *blind,
     ]
     if not faults:
@@ -113,6 +116,14 @@ def _unsupported(spec: OpsBuddyServiceSpec) -> Iterator[Fault]:
                 Reason.UNSUPPORTED_FIELD,
                 f"{field} is not supported by this version of the operator: remove it; everything else runs",
             )
+
+
+def _ignored(observed: Observed, spec: OpsBuddyServiceSpec) -> Iterator[Fault]:
+    for place in pod_template.ignored(Identity.of(observed.resource), spec):
+        yield (
+            Reason.INVALID_SPEC,
+            f"{place} is left out: a pod has something of another shape there, and each entry of a list its name; mend it or take it out",
+        )
 
 
 def _blind(observed: Observed, spec: OpsBuddyServiceSpec, now: datetime) -> tuple[list[Fault], float | None]:

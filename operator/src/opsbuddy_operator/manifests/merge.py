@@ -1,7 +1,7 @@
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from opsbuddy_operator.manifests.lists import by_key
+from opsbuddy_operator.manifests.lists import by_key, key
 
 # Pieces of which only one of several fields may be set (value or valueFrom, emptyDir or secret, httpGet or exec) are taken whole.
 _ONE_OF = frozenset({"env", "volumes", "livenessProbe", "readinessProbe", "startupProbe"})
@@ -25,6 +25,22 @@ def merge(under: Any, over: Any, field: str = "") -> Any:
                 entry for name, entry in below.items() if name not in above and entry.get("name") not in names
             ]
     return over
+
+
+def left_out(under: Any, over: Any, field: str = "", path: str = "") -> Iterator[str]:
+    """Name what of `under` can be nowhere in the merge: it has another shape than `over`, or is an entry without the key of its list."""
+    if isinstance(under, Mapping) and isinstance(over, Mapping):
+        for name in () if field in _ONE_OF else sorted(under.keys() & over.keys()):
+            yield from left_out(under[name], over[name], name, f"{path}.{name}")
+    elif isinstance(under, list) and isinstance(over, list):
+        above = by_key(field, over)
+        for number, entry in enumerate(under if above else ()):
+            if (name := key(field, entry)) is None:
+                yield f"{path}[{number}]"
+            elif name in (above or {}):
+                yield from left_out(entry, (above or {})[name], field, f"{path}[{number}]")
+    elif isinstance(over, (Mapping, list)) and under is not None:
+        yield path
 
 
 def distinct(piece: Any, field: str = "") -> Any:

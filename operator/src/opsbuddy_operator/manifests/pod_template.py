@@ -4,7 +4,7 @@ from opsbuddy_core.resource import OpsBuddyServiceSpec
 from opsbuddy_core.resource.pod import Scheduling
 from opsbuddy_operator.manifests import container, role, volumes
 from opsbuddy_operator.manifests.identity import Identity
-from opsbuddy_operator.manifests.merge import distinct, merge
+from opsbuddy_operator.manifests.merge import distinct, left_out, merge
 from opsbuddy_operator.models import CONFIG_HASH
 
 _USER = 1000
@@ -12,13 +12,20 @@ _USER = 1000
 
 def build(identity: Identity, spec: OpsBuddyServiceSpec, config_hash: str | None) -> dict[str, Any]:
     """Return the pod template: the spec's podTemplate, and over it what the operator sets."""
+    template: dict[str, Any] = merge(distinct(spec.pod_template or {}), _ours(identity, spec, config_hash))
+    return template
+
+
+def ignored(identity: Identity, spec: OpsBuddyServiceSpec) -> list[str]:
+    """Name what of the spec's podTemplate cannot be taken over, because nothing of that shape is there in a pod."""
+    return [f"podTemplate{path}" for path in left_out(spec.pod_template or {}, _ours(identity, spec, None))]
+
+
+def _ours(identity: Identity, spec: OpsBuddyServiceSpec, config_hash: str | None) -> dict[str, Any]:
     metadata: dict[str, Any] = {"labels": identity.labels}
     if config_hash:
         metadata["annotations"] = {CONFIG_HASH: config_hash}
-    template: dict[str, Any] = merge(
-        distinct(spec.pod_template or {}), {"metadata": metadata, "spec": _pod(identity, spec)}
-    )
-    return template
+    return {"metadata": metadata, "spec": _pod(identity, spec)}
 
 
 def _pod(identity: Identity, spec: OpsBuddyServiceSpec) -> dict[str, Any]:
