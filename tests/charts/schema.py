@@ -12,6 +12,11 @@ Schema = dict[str, Any]
 PULL_POLICY = {"type": "string", "enum": ["Always", "IfNotPresent", "Never"]}
 DIGEST = {"type": "string", "pattern": "^(sha256:[a-f0-9]{64})?$"}
 NAMES = {"type": "array", "items": {"type": "string", "minLength": 1}}
+NAMESPACES = {
+    "type": "array",
+    "items": {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"},
+    "uniqueItems": True,
+}
 STRINGS = {"type": "object", "additionalProperties": {"type": "string"}}
 OBJECTS = {"type": "array", "items": {"type": "object"}}
 QUANTITY = {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(m|k|[KMGTPE]i?)?$"}
@@ -52,7 +57,7 @@ BY_NAME: dict[str, Schema] = {
 BY_PATH: dict[str, dict[str, Schema]] = {
     "opsbuddy-operator": {
         "replicas": {"type": "integer", "minimum": 0, "maximum": 10},
-        "watchNamespaces": NAMES,
+        "watchNamespaces": NAMESPACES,
         "analyticsUrl": {"type": "string", "pattern": "^(https?://[^\\s/]+\\S*)?$"},
         "logLevel": {"type": "string", "enum": ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]},
         "workers": {"type": "integer", "minimum": 1, "maximum": 64},

@@ -12,7 +12,7 @@ import uvloop
 from opsbuddy_core import logs
 from opsbuddy_core.logs import get_logger
 from opsbuddy_core.settings import describe
-from opsbuddy_operator.cluster.client import configuration
+from opsbuddy_operator.cluster.client import connect
 from opsbuddy_operator.handlers import register
 from opsbuddy_operator.settings import OperatorSettings
 from opsbuddy_operator.startup import Operator
@@ -38,7 +38,7 @@ def main() -> None:
         return
     logs.configure(settings.service_name, settings.effective_log_level)
     try:
-        asyncio.run(_try_configuration())
+        asyncio.run(_try_configuration(settings.request_seconds))
     except RuntimeError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from None
@@ -53,7 +53,7 @@ def serve(settings: OperatorSettings) -> None:
     """
     pause = FIRST_PAUSE
     while True:
-        operator, begun = Operator(settings), time.monotonic()
+        operator, begun = _operator(settings), time.monotonic()
         try:
             uvloop.run(run(operator))
         except Exception as error:
@@ -65,6 +65,17 @@ def serve(settings: OperatorSettings) -> None:
             time.sleep(pause)
         else:
             return
+
+
+def _operator(settings: OperatorSettings) -> Operator:
+    try:
+        return Operator(settings)
+    except OSError as error:
+        sys.stderr.write(
+            f"Cannot listen on {settings.service_host}:{settings.service_port}: {error.strerror}. "
+            "End what listens there, or set another SERVICE_PORT.\n"
+        )
+        raise SystemExit(1) from None
 
 
 async def run(operator: Operator, stop: asyncio.Event | None = None) -> None:
@@ -82,5 +93,6 @@ async def run(operator: Operator, stop: asyncio.Event | None = None) -> None:
     )
 
 
-async def _try_configuration() -> None:
-    await configuration()
+async def _try_configuration(limit: float) -> None:
+    async with connect(limit):
+        return

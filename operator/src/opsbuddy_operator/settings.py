@@ -1,12 +1,14 @@
 import os
+import re
 import socket
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from opsbuddy_core.settings import Settings
 from opsbuddy_operator.models import METRICS_PATIENCE
 
+NAMESPACE = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -40,6 +42,16 @@ class OperatorSettings(Settings):
         description="How long an autoscaler may be without metrics until its service is called stalled",
     )
     request_seconds: float = Field(10, gt=0, le=60, description="Time limit of one request to the API server")
+
+    @field_validator("watch_namespaces")
+    @classmethod
+    def _of_names(cls, text: str) -> str:
+        for name in filter(None, map(str.strip, text.split(","))):
+            if not re.fullmatch(NAMESPACE, name):
+                raise ValueError(
+                    f"{name!r} is no name of a namespace; give names with commas between them, no patterns"
+                )
+        return text
 
     @property
     def namespaces(self) -> tuple[str, ...]:

@@ -27,12 +27,13 @@ class NotSyncedError(Exception):
 
 
 class Operator:
-    """Serves health from the first moment; has an engine as soon as the cluster has the CRD."""
+    """Serves health from the first moment; has an engine as soon as the cluster has the CRD. OSError when its port cannot be had."""
 
     def __init__(self, settings: OperatorSettings) -> None:
         self.settings = settings
         self._engine: Engine | None = None
         self._health = Health(settings.title, "opsbuddy-operator", (Check("cluster", self._synced),))
+        self._server = HealthServer(settings, self._health, self._trouble, self._status)
         self._stack = AsyncExitStack()
 
     @property
@@ -49,9 +50,8 @@ class Operator:
     async def start(self) -> None:
         """Serve health, wait for the CRD, start the engine."""
         settings = self.settings
-        server = HealthServer(settings, self._health, self._trouble, self._status)
-        await server.start()
-        self._stack.push_async_callback(server.stop)
+        await self._server.start()
+        self._stack.push_async_callback(self._server.stop)
         namespaces = settings.namespaces or "all"
         log.info("Starting", operation="start", namespaces=namespaces, leader_election=settings.leader_election)
         api = await self._stack.enter_async_context(connect(settings.request_seconds))

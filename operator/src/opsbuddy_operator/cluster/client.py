@@ -179,7 +179,7 @@ async def configuration() -> Configuration:
         try:
             file = os.environ.get("KUBECONFIG")  # the client's default was read when it was imported
             await load_kube_config(file, client_configuration=found, persist_config=False)  # type: ignore[no-untyped-call]
-        except (ConfigException, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - of a file that is no kubeconfig it raises whatever it stumbles over
             raise RuntimeError(
                 f"No way to reach an API server: not in a cluster, and no usable kubeconfig ({error}). Set KUBECONFIG."
             ) from None
@@ -189,6 +189,15 @@ async def configuration() -> Configuration:
 
 @asynccontextmanager
 async def connect(limit: float) -> AsyncIterator[KubernetesApi]:
-    """Yield the client, each of whose requests ends within `limit` seconds; connections are closed at the end."""
-    async with ApiClient(await configuration()) as client:
+    """Yield the client, each of whose requests ends within `limit` seconds; connections are closed at the end.
+
+    RuntimeError says what is missing.
+    """
+    try:
+        made = ApiClient(await configuration())
+    except OSError as error:
+        raise RuntimeError(
+            f"The certificates of the kubeconfig cannot be used ({error}). Give PEM, in base64."
+        ) from None
+    async with made as client:
         yield KubernetesApi(client, limit)
