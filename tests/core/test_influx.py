@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -57,6 +57,21 @@ async def test_only_the_lines_that_are_wrong_are_refused(influx: Influx) -> None
     assert [position for position, _ in refused] == [17, 61]
     assert "already exists as type float" in refused[0][1]
     assert len(await influx.query(Flux(influx.bucket, T, T + 100))) == 98
+
+
+@pytest.mark.influxdb
+async def test_lines_that_are_all_wrong_are_refused_at_once(influx: Influx, monkeypatch: pytest.MonkeyPatch) -> None:
+    await influx.write([f"m v=1 {T}"])
+    calls, write = [], influx._write
+
+    async def counted(lines: Sequence[str]) -> None:
+        calls.append(len(lines))
+        await write(lines)
+
+    monkeypatch.setattr(influx, "_write", counted)
+    refused = await influx.write([f'm v="text" {T + number}' for number in range(100)])
+    assert [position for position, _ in refused] == [*range(100)]
+    assert calls == [100]
 
 
 @pytest.mark.influxdb

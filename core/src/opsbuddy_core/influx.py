@@ -6,6 +6,7 @@ Two calls by aiohttp, which is here anyway: the official client costs a second a
 import asyncio
 import csv
 import io
+import re
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -27,6 +28,7 @@ SET_UP_WRONG = {
     HTTPStatus.FORBIDDEN: "the token may not do that with the bucket (INFLUXDB_TOKEN)",
     HTTPStatus.NOT_FOUND: "it has no such organization or bucket (INFLUXDB_ORG, INFLUXDB_DATABASE)",
 }
+DROPPED = re.compile(r"partial write: .* dropped=(\d{1,9})$", re.DOTALL)
 CONVERT: dict[str, Callable[[str], Any]] = {
     "long": int,
     "unsignedLong": int,
@@ -71,7 +73,8 @@ class Influx:
     async def write(self, lines: Sequence[str]) -> list[tuple[int, str]]:
         """Write lines of line protocol in nanoseconds; return position and reason of those that are refused for good.
 
-        A batch with such a line is halved until the line stands alone. What was written twice by that is the same point.
+        A batch with such a line is halved until the line stands alone, or stands among such lines alone, of which the
+        reason of the first is everybody's. What was written twice by that is the same point.
         """
         refused: list[tuple[int, str]] = []
         parts = [(0, len(lines))] if lines else []
@@ -80,8 +83,8 @@ class Influx:
             try:
                 await self._write(lines[start:end])
             except InfluxError as error:
-                if end - start == 1:
-                    refused.append((start, error.detail))
+                if end - start in {1, _dropped(error.detail)}:
+                    refused += [(place, error.detail) for place in range(start, end)]
                 else:
                     middle = (start + end) // 2
                     parts += [(middle, end), (start, middle)]
@@ -120,6 +123,12 @@ class Influx:
         if answer.status in SET_UP_WRONG:
             raise _unavailable(SET_UP_WRONG[HTTPStatus(answer.status)])
         raise _unavailable(f"it answers {answer.status}", answer.headers.get("retry-after", ""))
+
+
+def _dropped(reason: str) -> int:
+    """Return how many lines InfluxDB says it has left out, where it says so."""
+    found = DROPPED.search(reason)
+    return int(found[1]) if found else 0
 
 
 def key(value: str) -> str:

@@ -99,14 +99,14 @@ async def test_label_values_heed_the_selectors(service: Service) -> None:
     assert by_text == await ask(service, "query", query="ma", time=NOW)
 
 
-async def test_names_and_values_of_labels_are_found_among_more_series_than_a_query_may_mean(service: Service) -> None:
+async def test_names_and_values_of_labels_are_found_among_more_series_than_a_query_may_mean(embedded: Service) -> None:
     lines = "\n".join(f"many,place=p{number},job=j{number % 3} v=1" for number in range(10_001))
-    assert (await service.lines(lines)).status_code == 200
-    assert (await ask(service, "label/job/values"))["data"] == ["j0", "j1", "j2"]
-    assert (await ask(service, "label/__name__/values"))["data"] == ["many_v"]
-    assert (await ask(service, "labels", **{"match[]": "many_v"}))["data"] == ["__name__", "job", "place"]
-    assert (await ask(service, "series", 422, **{"match[]": "many_v"}))["errorType"] == "execution"
-    assert (await ask(service, "query", 422, query="many_v"))["errorType"] == "execution"
+    assert (await embedded.lines(lines)).status_code == 200
+    assert (await ask(embedded, "label/job/values"))["data"] == ["j0", "j1", "j2"]
+    assert (await ask(embedded, "label/__name__/values"))["data"] == ["many_v"]
+    assert (await ask(embedded, "labels", **{"match[]": "many_v"}))["data"] == ["__name__", "job", "place"]
+    assert (await ask(embedded, "series", 422, **{"match[]": "many_v"}))["errorType"] == "execution"
+    assert (await ask(embedded, "query", 422, query="many_v"))["errorType"] == "execution"
 
 
 async def test_points_of_one_millisecond_are_one_sample_the_last(service: Service) -> None:

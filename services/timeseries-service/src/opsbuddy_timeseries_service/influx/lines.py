@@ -30,9 +30,10 @@ def line(point: Point) -> str:
     return f"{head}{tags} {fields} {point.timestamp}"
 
 
-def refusal(position: int, reason: str) -> PointError:
-    """Return why a line was refused, in our words where they are known."""
-    if match := CONFLICT.search(reason):
+def refusal(position: int, point: Point, reason: str) -> PointError:
+    """Return why the line of a point was refused, in our words where they are known: the reason may be that of another point beside it."""
+    match = CONFLICT.search(reason)
+    if match and match["field"].removeprefix(COMPANION) in point.fields:
         kind = "text" if match["kind"] == "string" else "number"
         return PointError(f"fields.{match['field'].removeprefix(COMPANION)}", conflict(kind), "type_conflict", position)
     return PointError("point", reason, "refused", position)

@@ -38,7 +38,7 @@ class InfluxPoints:
 
     async def write(self, points: list[Point]) -> list[PointError]:
         refused = await self._influx.write([line(each) for each in points])
-        return [refusal(position, reason) for position, reason in refused]
+        return [refusal(position, points[position], reason) for position, reason in refused]
 
     async def raw(self, selection: Selection, limit: int) -> list[Line]:
         finite, odd = await asyncio.gather(
