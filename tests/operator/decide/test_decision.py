@@ -53,6 +53,10 @@ def test_a_hand_edit_is_put_right_and_nothing_else_is_touched():
     assert kinds(decide(with_child(observed, edited)).apply) == ["Service"]
 
 
+def test_an_image_from_before_a_tag_or_digest_was_asked_for_asks_for_nothing():
+    assert decide(Observed(resource(image={"repository": "example.com/web"}))) == Decision()
+
+
 def test_a_spec_that_cannot_be_read_asks_for_nothing():
     assert desired(Observed(resource(port="many"))) == ()
 

@@ -1,6 +1,6 @@
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from opsbuddy_core.resource.types import LIST_TYPE, ObjectName, ResourceModel, rule, rules
 
@@ -51,6 +51,13 @@ class Image(ResourceModel):
             description="Names of Secrets in the same namespace that hold the registry's credentials.",
         ),
     ] = None
+
+    @model_validator(mode="after")
+    def _of_one_content(self) -> Self:
+        """The rule above again: one made before it would run an image named None."""
+        if not (self.tag or self.digest):
+            raise ValueError("image needs exactly one of tag and digest; set one")
+        return self
 
     @property
     def reference(self) -> str:
