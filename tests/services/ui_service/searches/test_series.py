@@ -39,6 +39,7 @@ def test_a_metric_alone_is_its_mean_over_the_last_hour() -> None:
         ([("by", "host"), ("by", "region")], {"group_by": ["host", "region"]}),
         ([("together", "true")], {"group_by": []}),
         ([("tag", "host=a=b"), ("tag", "")], {"tags": {"host": "a=b"}}),
+        ([("tag", "a\\=b=c=d"), ("tag", "p\\=q")], {"tags": {"a=b": "c=d", "p\\": "q"}}),
         ([("fill", "previous")], {"fill": "previous"}),
         ([("transform", "moving_average")], {"transform": "moving_average", "window": 5}),
         ([("top", "3")], {"top": 3}),

@@ -1,5 +1,6 @@
 """Which series a page shows: what its address says, and the query of the timeseries service that it stands for. No I/O, no clock of its own."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -40,6 +41,7 @@ DEFAULT_PERCENTILE = "95"
 TEXTS = ("metric", "start", "end", "function", "percentile", "every", "fill", "transform", "window", "top")
 NUMBERS: Mapping[str, type[float]] = {"percentile": float, "window": int, "top": int}
 LISTS = ("by", "tag")
+PAIR = re.compile(r"((?:\\=|[^=])*)=(.*)", re.DOTALL)
 LONGEST, MOST = 2000, 64
 NAMES = {
     "measurement": "metric", "field": "metric", "aggregate": "function", "group_by": "by",
@@ -185,8 +187,9 @@ def bucket(span: int) -> str:
 
 
 def _pair(text: str) -> tuple[str, str]:
-    name, _, value = text.partition("=")
-    return name.strip(), value.strip()
+    """Return name and value of a tag: a backslash before an equals sign makes it a part of the name."""
+    match = PAIR.fullmatch(text)
+    return (match[1].replace("\\=", "=").strip(), match[2].strip()) if match else (text.strip(), "")
 
 
 def _number(name: str, text: str) -> float | int:
@@ -207,7 +210,7 @@ def _wrong(search: Search) -> Iterator[tuple[str, str]]:
         if (text := getattr(search, name)) and not _fits(name, text):
             yield name, "is no number"
     if any(not all(_pair(text)) for text in search.tag):
-        yield "tag", "is written name=value"
+        yield "tag", "is written name=value, and an = within the name \\="
     if search.together and search.by:
         yield "by", "cannot be used with one line for all: mark tags, or that"
     if search.raw:
