@@ -1,6 +1,7 @@
 """How the server frames an answer on its connection: by what the application says, the request's method and the version that the client speaks."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -297,6 +298,23 @@ async def test_a_target_may_be_absolute_and_then_says_itself_whom_it_is_for(
     scope = scopes[0]
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     assert (scope["path"], scope["raw_path"], scope["query_string"], *hosts) == seen
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ("GET /files/\u62a5.txt HTTP/1.1\r\nhost: t\r\n\r\n", "percent-encoded"),
+        ("G@T / HTTP/1.1\r\nhost: t\r\n\r\n", "Invalid method"),
+        ("GET / HTTP/1.1\r\nhost : t\r\n\r\n", "Invalid header"),
+    ],
+)
+async def test_what_is_no_http_is_refused_with_what_is_wrong_about_it(request_: str, words: str):
+    async def app(_: Scope, __: Receive, ___: Send) -> None:
+        pytest.fail("the application is not asked")
+
+    answer = await said(app, request_.encode())
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert words in json.loads(answer.partition(b"\r\n\r\n")[2])["detail"]
 
 
 @pytest.mark.parametrize("version", [b"1.0", b"1.1"])

@@ -27,6 +27,7 @@ from opsbuddy_core.web.head import Limits, fault
 LINGER_SECONDS, LONGEST_LINGER_SECONDS = 2.0, 30.0  # without a word, and in all
 FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 AUTHORITY = re.compile(rb"[^:/?#]+://(?:[^/?#@]*@)?([^/?#]*)")
+UNENCODED = "its address has characters that have to be sent percent-encoded, \u00e9 as %C3%A9"
 EXTENSIONS: dict[str, dict[str, str]] = {AT_ONCE: {}}
 
 
@@ -94,13 +95,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._quiet += len(data)
         try:
             self._feed(data)
-        except httptools.HttpParserError:
-            self._refuse(
-                MalformedError(
-                    "This is no valid HTTP/1.1 request: the request line, a header field or the framing of the body is wrong.",
-                    reason="bad_request",
-                )
-            )
+        except httptools.HttpParserError as error:
+            what = UNENCODED if isinstance(error, httptools.HttpParserInvalidURLError) else str(error)
+            self._refuse(MalformedError(f"This is no valid HTTP/1.1 request: {what}.", reason="bad_request"))
             return
         if self._quiet and not self._over:
             self._incomplete()
