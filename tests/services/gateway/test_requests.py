@@ -90,6 +90,30 @@ async def test_what_two_parties_could_read_differently_is_400_and_nothing_behind
 
 
 @cases(
+    "request_, named",
+    [
+        (LINE + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding"),
+        (LINE + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\n", "Content-Length"),
+        (LINE + b"Host: b\r\n\r\n", "host"),
+        (LINE + b"X: a\r\n b\r\n\r\n", "header value"),
+        (LINE + b"X Y: a\r\n\r\n", "header"),
+        (CHUNKED + b"0x3\r\n", "chunk size"),
+        (b"GET /api/files?q=\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n", "%C3%A9"),
+        (b"GET http://[::1 HTTP/1.1\r\nHost: a\r\n\r\n", "target"),
+        (b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", "CONNECT"),
+        (b"HELLO\r\n\r\n", "method"),
+        (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", "request line"),
+    ],
+)
+async def test_what_cannot_be_read_is_answered_with_the_part_that_is_wrong(
+    gateway: Gateway, request_: bytes, named: str
+):
+    detail = json.loads((await raw(gateway.port, request_)).partition(b"\r\n\r\n")[2])["detail"]
+    assert named in detail
+    assert "callback" not in detail
+
+
+@cases(
     "head",
     [b"".join(b"x-%d: 1\r\n" % n for n in range(200)), b"x: " + b"y" * 70_000 + b"\r\n", b"x: " + b"y" * 5_000_000],
 )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 
 import pytest
@@ -12,10 +12,15 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from opsbuddy_gateway.models import Address
+from opsbuddy_gateway.storage import upstream_websocket
+from opsbuddy_gateway.storage.upstream_websocket import Handshake, UpstreamSocket, WebSocketsConnector
 from tests.services.gateway.process import Gateway, raw, route, running
 from tests.services.gateway.upstream import Upstream, refusing
 from tests.support.cases import cases
 from tests.support.wait import eventually
+
+PIECE, MANY = 60_000, 2000  # together more than all that stands between a sender and a reader
 
 
 class Echo:
@@ -80,6 +85,12 @@ async def tunnel(tmp_path, echo: Echo) -> AsyncIterator[Gateway]:
 
 def opened(gateway: Gateway, path: str = "/api/files/ws", **options) -> connect:
     return connect(f"ws://127.0.0.1:{gateway.port}{path}", proxy=None, max_size=None, **options)
+
+
+async def flooded(socket: ClientConnection | UpstreamSocket) -> None:
+    """Send more than fits on the way; TimeoutError: the other end has stopped taking it."""
+    for _ in range(MANY):
+        await asyncio.wait_for(socket.send(bytes(PIECE)), 1)
 
 
 async def ended(socket: ClientConnection) -> tuple[int | None, str | None]:
@@ -151,6 +162,54 @@ async def test_a_client_that_breaks_off_is_gone_for_the_service_within_a_second(
     socket.transport.abort()
     await eventually(echo.was_closed, within=1)
     assert echo.closed[0][0] == 1011
+
+
+async def test_a_service_that_does_not_read_stops_the_client_and_one_that_is_not_read_has_to_wait(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(upstream_websocket, "CLOSE_SECONDS", 0.2)
+    sent: list[int] = []
+
+    async def flood(socket: ServerConnection) -> None:
+        if socket.request and "deaf" in socket.request.path:
+            await socket.wait_closed()
+        with suppress(ConnectionClosed):
+            while len(sent) < MANY:
+                await socket.send(bytes(PIECE))
+                sent.append(PIECE)
+
+    async with (
+        serve(flood, "127.0.0.1", 0, compression=None, max_queue=1, close_timeout=0.1) as server,
+        running(
+            tmp_path, {"file-service": ["127.0.0.1:{1}".format(*next(iter(server.sockets)).getsockname())]}, route()
+        ) as gateway,
+    ):
+        async with opened(gateway, "/api/files/deaf") as socket:
+            with pytest.raises(TimeoutError):
+                await flooded(socket)
+            socket.transport.abort()
+        async with opened(gateway, "/api/files/loud", max_queue=1) as socket:
+
+            async def stands_still() -> bool:
+                before = len(sent)
+                await asyncio.sleep(1)
+                return 0 < len(sent) == before < MANY
+
+            await eventually(stands_still, within=20)
+            socket.transport.abort()
+
+
+async def test_a_service_that_does_not_read_holds_up_no_close(monkeypatch):
+    monkeypatch.setattr(upstream_websocket, "CLOSE_SECONDS", 0.2)
+    async with serve(
+        ServerConnection.wait_closed, "127.0.0.1", 0, compression=None, max_queue=1, close_timeout=0.1
+    ) as server:
+        _, port = next(iter(server.sockets)).getsockname()
+        socket = await WebSocketsConnector(2, 1 << 20).open(Address("127.0.0.1", port), Handshake(b"/", "t", [], []))
+        with pytest.raises(TimeoutError):
+            await flooded(socket)
+        async with asyncio.timeout(5):
+            await socket.close(1011, "")
 
 
 async def test_a_message_over_the_limit_closes_the_socket_and_says_why(tunnel: Gateway):

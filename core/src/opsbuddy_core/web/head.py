@@ -40,8 +40,8 @@ def fault(
             )
     if len(headers) > limits.head_count or size > limits.head_bytes:
         return HeadersTooLargeError(
-            f"The request header has {len(headers)} fields and {size} bytes; at most {limits.head_count} fields "
-            f"and {limits.head_bytes} bytes are read.",
+            f"The request line ({len(target)} bytes of target) and the header have {len(headers)} fields and {size} bytes; "
+            f"at most {limits.head_count} fields and {limits.head_bytes} bytes are read.",
             reason="bad_request",
         )
     if method == b"CONNECT":

@@ -96,8 +96,7 @@ class HttpProtocol(HttpToolsProtocol):
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
-            what = UNENCODED if isinstance(error, httptools.HttpParserInvalidURLError) else str(error)
-            self._refuse(MalformedError(f"This is no valid HTTP/1.1 request: {what}.", reason="bad_request"))
+            self._refuse(MalformedError(f"This is no valid HTTP/1.1 request: {_said(error)}.", reason="bad_request"))
             return
         if self._quiet and not self._over:
             self._incomplete()
@@ -352,3 +351,10 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()
         else:
             self._timer = self.loop.call_later(left, self._leave)
+
+
+def _said(error: httptools.HttpParserError) -> str:
+    """Return which part is wrong, in the parser's words: fixed ones, with nothing of the request in them."""
+    if isinstance(error, httptools.HttpParserCallbackError):  # of ours, which raise for the target alone
+        return "its target is no path and no address"
+    return UNENCODED if isinstance(error, httptools.HttpParserInvalidURLError) else str(error)

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -128,8 +127,13 @@ class WebSocketsSocket:
             raise _closed(error) from error
 
     async def close(self, code: int, reason: str) -> None:
-        with suppress(WebSocketException, OSError):
-            await self._connection.close(code, reason)
+        try:  # the library waits for a service that does not read, for as long as that one stays
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._connection.close(code, reason)
+        except (WebSocketException, OSError, TimeoutError):
+            pass
+        finally:
+            self._connection.transport.abort()
 
 
 class _Protocol(ClientProtocol):
