@@ -9,7 +9,7 @@ from opsbuddy_core.routes import CONFIG_MAP
 from opsbuddy_operator.cluster.api import ConflictError
 from opsbuddy_operator.cluster.client import connect
 from tests.contract.apiserver import get, kubectl, refusal
-from tests.contract.cluster import SOON, gateway, kubelet
+from tests.contract.cluster import PATHS, SOON, gateway, kubelet
 from tests.contract.test_operator import quiet, resource, serve_table
 from tests.support.wait import eventually
 
@@ -466,3 +466,22 @@ class TestNamespaces:
         await eventually(forgotten, within=60, what=f"only one resource is known: {running.status()}")
         assert running.records("ERROR") == errors
         assert "Traceback" not in running.log.read_text()
+
+
+class TestNesting:
+    @pytest.mark.parametrize("depth", [200, 1200, 5000])
+    async def test_a_resource_nested_beyond_measure_is_explained_and_holds_nothing_else_up(self, cluster, depth):
+        nested = '{"x":' * depth + "1" + "}" * depth
+        deep = json.dumps(resource("deep", podTemplate={"spec": {"x": "DEEP"}})).replace('"DEEP"', nested)
+        path = PATHS["obs"].format(f"namespaces/{cluster.namespace}/")
+        answer = await cluster.session.post(path, content=deep, headers={"content-type": "application/json"})
+        assert answer.status_code == 201, answer.text[:500]
+        await cluster.apply(resource())
+        async with kubelet(cluster):
+            await cluster.until("web")
+
+        async def explained():
+            return "nested deeper than 100 levels" in (await cluster.session.get(f"{path}/deep")).text
+
+        await eventually(explained, within=SOON)
+        await cluster.session.delete(f"{path}/deep")  # or nobody could read what is left here

@@ -17,6 +17,7 @@ from opsbuddy_operator.handlers import register
 from opsbuddy_operator.settings import OperatorSettings
 from opsbuddy_operator.startup import Operator
 
+MOST_FRAMES = 20_000  # the API server stores what is nested 10,000 levels deep; unread, one such resource would end the watch of all
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds
 log = get_logger("operator")
 
@@ -51,6 +52,7 @@ def serve(settings: OperatorSettings) -> None:
     An answer that kopf does not expect, such as that the CRD was deleted, ends all of its watches. Then everything begins anew, as in a
     new container, but without a restart that somebody would have to explain.
     """
+    sys.setrecursionlimit(MOST_FRAMES)
     pause = FIRST_PAUSE
     while True:
         operator, begun = _operator(settings), time.monotonic()

@@ -16,6 +16,8 @@ from kubernetes.aio.config import load_incluster_config, load_kube_config
 from kubernetes.aio.config.config_exception import ConfigException
 from kubernetes.aio.dynamic import DynamicClient, Resource
 
+from opsbuddy_core import documents
+from opsbuddy_core.errors import MalformedError
 from opsbuddy_operator import metrics
 from opsbuddy_operator.cluster.api import (
     AbsentError,
@@ -107,13 +109,13 @@ class KubernetesApi:
         metrics.API_REQUESTS.labels(verb, kind.kind).inc()
         try:
             answer = await call(self._resources[kind], serialize=False, _request_timeout=self._timeout, **parameters)
-            return orjson.loads(await answer.read())
+            return documents.loads(await answer.read())
         except ApiException as error:
             failure = translate(error.status, error.body, error.headers or {})
             if verb != "get" or not isinstance(failure, AbsentError):  # that something does not exist is an answer
                 metrics.API_FAILURES.labels(verb, kind.kind, str(error.status)).inc()
             raise failure from None
-        except (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecodeError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, MalformedError) as error:
             metrics.API_FAILURES.labels(verb, kind.kind, "none").inc()
             raise UnavailableError(f"the API server did not answer: {type(error).__name__} {error}".strip()) from None
 

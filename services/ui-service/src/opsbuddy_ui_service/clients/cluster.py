@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 import aiohttp
-import orjson
 
-from opsbuddy_core.errors import OpsBuddyError, UnavailableError, UpstreamError
+from opsbuddy_core import documents
+from opsbuddy_core.errors import MalformedError, OpsBuddyError, UnavailableError, UpstreamError
 from opsbuddy_core.resource import API_VERSION, PLURAL
 from opsbuddy_ui_service.clients.gateway import why
 from opsbuddy_ui_service.models import resources
@@ -163,8 +163,8 @@ class ApiServer:
 
 def _document(body: bytes) -> Mapping[str, Any]:
     try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        document = documents.loads(body)
+    except MalformedError:
         return {}
     return document if isinstance(document, dict) else {}
 
