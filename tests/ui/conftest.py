@@ -144,11 +144,15 @@ async def ui(_ui: Ui, gateway: FakeGateway) -> AsyncIterator[Ui]:
     yield _ui
 
 
+def offset() -> int:
+    """Return what this worker adds to the ports of its demo; up to 99 more are its own, too."""
+    return FIRST_OFFSET + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The address of each service of a demo that all tests of a worker share: let each use names of its own."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    with demo(tmp_path_factory.mktemp("demo"), FIRST_OFFSET + 100 * worker) as addresses:
+    with demo(tmp_path_factory.mktemp("demo"), offset()) as addresses:
         yield addresses
 
 

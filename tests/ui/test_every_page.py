@@ -1,6 +1,6 @@
 """What holds of every page of the rail, on the whole platform."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import product
 
 import pytest
@@ -8,8 +8,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from opsbuddy_ui_service.rendering.rail import RAIL
+from tests.support.demo import demo
 from tests.ui.axe import axe_finds_nothing
-from tests.ui.conftest import SIZES, Watched, opened, picture, ready
+from tests.ui.conftest import SIZES, Watched, offset, opened, picture, ready
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 ADDRESSES = [entry.address for entry in RAIL]
@@ -32,6 +33,13 @@ def shown(looked_at: tuple[str, str]) -> str:
 
 async def sized(page: Page, width: int) -> None:
     await page.set_viewport_size({"width": width, "height": SIZES[width]})
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A demo with its day, so that each page has something to show."""
+    with demo(tmp_path_factory.mktemp("day"), offset() + 50, environment={"DEMO_DATA": "1"}) as addresses:
+        yield addresses
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", params=product(ADDRESSES, THEMES), ids=shown)
