@@ -1,8 +1,10 @@
 import asyncio
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pytest
@@ -61,6 +63,38 @@ def test_a_process_that_ends_during_the_listing_is_left_out() -> None:
 
     own = psutil.Process()
     assert [process.pid for process in host.read_processes([Ended(own.pid), own])] == [own.pid]
+
+
+class Times(NamedTuple):
+    """Seconds that the processors spent; a guest's are the user's, too."""
+
+    user: float
+    idle: float
+    iowait: float
+    guest: float
+
+
+def test_the_load_is_that_since_the_reading_before_in_whichever_thread_that_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = iter(
+        [
+            Times(0, 0, 0, 0),
+            Times(0, 0, 0, 0),
+            Times(5, 4, 1, 5),
+            Times(6, 6, 2, 6),
+            Times(90, 7, 3, 0),
+            Times(94, 12, 4, 0),
+        ]
+    )
+    monkeypatch.setattr(psutil, "cpu_times", lambda: next(looks))
+    monkeypatch.setattr(host, "MOMENT_SECONDS", 0)
+    processors = host.Processors()
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        assert one.submit(processors.read).result().percent == 50.0
+        assert other.submit(processors.read).result().percent == 25.0
+        monkeypatch.setattr(host, "LONGEST_SECONDS", -1)  # nobody asked for long: what was before counts no more
+        assert one.submit(processors.read).result().percent == 40.0
 
 
 @dataclass

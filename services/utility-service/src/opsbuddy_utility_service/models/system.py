@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 
 class Cpu(BaseModel):
-    """Processors of the host. `percent` since the reading before."""
+    """Processors of the host. `percent` since the reading before, of the last tenth of a second where that is more than 10 s ago."""
 
     count: int | None
     percent: float

@@ -1,22 +1,21 @@
 """Figures of the host, by psutil."""
 
+import math
 import os
 import platform
 import socket
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import psutil
 
 from opsbuddy_utility_service.models.system import Cpu, Disk, Memory, Network, Platform, Process
 
 SHOWN_PROCESSES = 10
-
-
-def start_measuring() -> None:
-    """Begin the interval over which the first reading tells the load of the processors."""
-    psutil.cpu_percent()
+LONGEST_SECONDS, MOMENT_SECONDS = 10.0, 0.1  # a mean of an hour would hide what is going on
 
 
 def read_platform() -> Platform:
@@ -31,9 +30,28 @@ def read_platform() -> Platform:
     )
 
 
-def read_cpu() -> Cpu:
-    """Return the load of the processors."""
-    return Cpu(count=psutil.cpu_count(), percent=psutil.cpu_percent(), load_average=psutil.getloadavg())
+class Processors:
+    """The load since the reading before, in whichever thread that was: psutil itself remembers one for each thread."""
+
+    def __init__(self) -> None:
+        self._before, self._read_at = psutil.cpu_times(), -math.inf
+
+    def read(self) -> Cpu:
+        """Return the load of the processors, of a moment where nobody asked for long."""
+        if time.monotonic() - self._read_at > LONGEST_SECONDS:
+            self._before = psutil.cpu_times()
+            time.sleep(MOMENT_SECONDS)
+        now = psutil.cpu_times()
+        percent = _busy(self._before, now)
+        self._before, self._read_at = now, time.monotonic()
+        return Cpu(count=psutil.cpu_count(), percent=percent, load_average=psutil.getloadavg())
+
+
+def _busy(before: Any, now: Any) -> float:
+    spent = {name: getattr(now, name) - getattr(before, name) for name in now._fields}
+    total = sum(time for name, time in spent.items() if not name.startswith("guest"))  # in user and nice already
+    idle = spent["idle"] + spent.get("iowait", 0.0)
+    return round(min(100.0, max(0.0, 100 * (1 - idle / total))), 1) if total > 0 else 0.0
 
 
 def read_memory() -> Memory:

@@ -21,7 +21,7 @@ def parts(group: ControlGroup) -> dict[str, Callable[[], Any]]:
     """Return what reads each part of SystemInfo."""
     return {
         "host.platform": host.read_platform,
-        "host.cpu": host.read_cpu,
+        "host.cpu": host.Processors().read,
         "host.memory": host.read_memory,
         "host.disks": host.read_disks,
         "host.network": host.read_network,
@@ -60,7 +60,6 @@ class SystemReader:
         self._readers, self._clock = readers, clock
         self._last: tuple[float, bytes] | None = None
         self._reading: asyncio.Task[None] | None = None
-        host.start_measuring()
 
     async def info(self) -> bytes:
         """Return SystemInfo as JSON; it is made once for all who ask."""
