@@ -15,7 +15,6 @@ NAMES = {"type": "array", "items": {"type": "string", "minLength": 1}}
 NAMESPACES = {
     "type": "array",
     "items": {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"},
-    "uniqueItems": True,
 }
 STRINGS = {"type": "object", "additionalProperties": {"type": "string"}}
 OBJECTS = {"type": "array", "items": {"type": "object"}}

@@ -91,7 +91,6 @@ def test_taking_a_value_away_by_null_is_refused_by_its_name(chart, path):
         ("opsbuddy-operator", "watchNamespaces", [""]),
         ("opsbuddy-operator", "watchNamespaces", ["team-*"]),
         ("opsbuddy-operator", "watchNamespaces", ["team-a,team-b"]),
-        ("opsbuddy-operator", "watchNamespaces", ["team-a", "team-a"]),
         ("opsbuddy-operator", "image.digest", "sha256:short"),
         ("opsbuddy-operator", "image.pullPolicy", "Sometimes"),
         ("opsbuddy-operator", "podLabels", {"a": 1}),

@@ -51,11 +51,11 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The recor
 CONTENT: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The content as it was stored",
-        "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {"*/*": {}},
     },
     206: {
         "description": "The part that Range asks for; several are multipart/byteranges",
-        "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {"*/*": {}},
     },
     304: {"description": "The content is what If-None-Match says"},
 }
