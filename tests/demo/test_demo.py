@@ -94,16 +94,26 @@ def test_whatever_ends_it_ends_all_of_it(tmp_path: Path, sent: signal.Signals, i
     master, terminal = pty.openpty()
     demo = [sys.executable, "-m", "demo", "--port-offset", "22900", "--data", str(tmp_path)]
     command = ["sh", "-c", f"trap '' {ignored}; exec \"$@\"", "sh", *demo] if ignored else demo
-    process = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, "DEMO_DATA": "0"}, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
-    )  # fmt: skip
+    process = subprocess.Popen(  # these tests may run under nohup, and the demo obeys that
+        ["env", "--default-signal", *command],
+        cwd=ROOT,
+        env={**os.environ, "DEMO_DATA": "0"},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
     os.close(terminal)
     said = b""
-    while b"ready after" not in said:
-        said += os.read(master, 4096)
-    os.close(master)  # what it says from now on fails
-    process.send_signal(sent)
-    assert process.wait(30) == 0
+    try:
+        while b"ready after" not in said:
+            said += os.read(master, 4096)
+        os.close(master)  # what it says from now on fails
+        process.send_signal(sent)
+        assert process.wait(30) == 0
+    finally:
+        process.terminate()
+        process.wait(30)
     assert all(free(port + 22_900) for port in PORTS.values())
 
 
