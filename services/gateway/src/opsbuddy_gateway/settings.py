@@ -71,7 +71,7 @@ class GatewaySettings(Settings, AccessSettings):
     openapi_seconds: float = Field(
         60.0, ge=0, le=3600, description="How often services are asked for their OpenAPI documents; 0: never"
     )
-    check_seconds: float = Field(5.0, gt=0, le=300, description="How often every endpoint's health is asked")
+    check_seconds: float = Field(1.0, gt=0, le=300, description="How often every endpoint's health is asked")
     check_timeout_seconds: float = Field(2.0, gt=0, le=60, description="Limit for one health check")
     extra_checks: str = Field(
         "", description="Further services to check but not to route: ui-service=http://ui-service:3000/health,…"

@@ -17,7 +17,7 @@ class UiSettings(Settings):
     gateway_url: str = Field(
         "http://localhost:8000", pattern=r"^https?://[^/]+/?$", description="The gateway; all data comes through it"
     )
-    refresh_seconds: float = Field(2, ge=0.05, le=60, description="Time between two questions to the gateway")
+    refresh_seconds: float = Field(1.5, ge=0.05, le=60, description="Time between two questions to the gateway")
     gateway_timeout: float = Field(3, ge=0.05, le=30, description="Longest wait for the gateway's status, in seconds")
     expected_services: tuple[str, ...] = Field(
         ("file-service", "utility-service", "analytics-service", "timeseries-service"),
