@@ -30,12 +30,23 @@ async def ask(session: aiohttp.ClientSession, order: dict, seen: Counter) -> Non
             await asyncio.sleep(order["pause"])
 
 
+async def reached(session: aiohttp.ClientSession) -> None:
+    """Wait for an answer, whatever it is: a new Service's address works on a node some moments after its pods are ready."""
+    while True:
+        try:
+            async with session.get("/"):
+                return
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            await asyncio.sleep(0.1)
+
+
 async def main() -> None:
     order, seen = json.loads(sys.argv[1]), Counter()
     connections = aiohttp.TCPConnector(force_close=not order["keep_alive"])
     async with aiohttp.ClientSession(
         order["base"], connector=connections, timeout=aiohttp.ClientTimeout(total=15)
     ) as session:
+        await reached(session)
         workers = [asyncio.create_task(ask(session, order, seen)) for _ in range(order["workers"])]
         while not any(worker.done() for worker in workers):
             print(json.dumps(seen), flush=True)  # noqa: T201 - how a pod is read
