@@ -192,7 +192,7 @@ async def test_a_service_that_does_not_read_stops_the_client_and_one_that_is_not
 
             async def stands_still() -> bool:
                 before = len(sent)
-                await asyncio.sleep(1)
+                await asyncio.sleep(1)  # a while in which nothing more goes out is what standing still means
                 return 0 < len(sent) == before < MANY
 
             await eventually(stands_still, within=20)

@@ -216,7 +216,7 @@ def failure(error: OpsBuddyError, path: str, headers: dict[str, str]) -> Respons
         return problems.response(error, path, headers)
     status = int(error.status)
     if status in RETRIED:
-        headers = headers | {"retry-after": str(round(error.retry_after or 1))}
+        headers = headers | {"retry-after": "1"} | problems.retry_after(error)
     return _error(KINDS.get(status, "internal"), error.detail, 503 if status in RETRIED else status, headers)
 
 
