@@ -80,7 +80,13 @@ async def test_a_service_without_endpoints_is_503_no_endpoint_and_does_not_open_
 
 @cases(
     ("name", "method", "expected"),
-    [("die", "POST", (502, "reset")), ("die", "GET", (502, "reset")), ("nonsense", "POST", (502, "bad_answer"))],
+    [
+        ("die", "POST", (502, "reset")),
+        ("die", "GET", (502, "reset")),
+        ("headonly", "POST", (502, "reset")),
+        ("headonly", "GET", (502, "reset")),
+        ("nonsense", "POST", (502, "bad_answer")),
+    ],
 )
 async def test_a_service_that_breaks_off_is_502(
     http: aiohttp.ClientSession, name: str, method: str, expected: tuple[int, str]
@@ -281,6 +287,25 @@ async def test_what_a_service_may_have_seen_is_repeated_only_when_that_does_no_h
             async with http.get("/api/files/die"):
                 pass
             assert {bool(len(service.requests)) for service in (upstream, other)} == {True}
+
+
+async def test_a_process_that_dies_between_head_and_body_is_no_failure_where_another_can_answer(
+    tmp_path, upstream: Upstream
+):
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(die, "127.0.0.1", 0) as dying:
+        addresses = ["127.0.0.1:{1}".format(*dying.sockets[0].getsockname()), upstream.address]
+        async with running(tmp_path, {"file-service": addresses}, route()) as gateway, session(gateway) as http:
+            for _ in range(12):
+                async with http.get("/api/files/count") as answer:
+                    assert (answer.status, await answer.text()) == (200, "0")
+            states = {entry["address"]: entry["state"] for entry in (await gateway.service())["endpoints"]}
+            assert states[addresses[0]] == "set_aside"
 
 
 @cases(

@@ -258,6 +258,36 @@ async def test_an_answer_that_breaks_off_is_cut_after_what_came(answer: bytes):
         assert client.idle == 0
 
 
+@pytest.mark.parametrize(
+    ("head", "waits"),
+    [
+        (b"Content-Length: 2\r\n", True),
+        (b"Transfer-Encoding: chunked\r\n", False),
+        (b"Connection: close\r\n", False),
+    ],
+)
+async def test_a_head_waits_for_the_first_bytes_of_a_body_only_where_it_announces_its_length(head: bytes, waits: bool):
+    seen = asyncio.Event()
+
+    async def script(service: Service, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await service.head(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n")
+        await seen.wait()
+        writer.transport.abort()
+
+    async with serving(script) as (service, client):
+        asked = asyncio.create_task(client.send(service.address, request(), fresh=False))
+        done, _ = await asyncio.wait({asked}, timeout=0.2)
+        assert bool(done) is not waits
+        seen.set()
+        if waits:
+            with pytest.raises(UpstreamFailureError) as failed:
+                await asked
+            assert (failed.value.reason, failed.value.sent) == (Reason.RESET, True)
+        else:
+            (await asked).close()
+
+
 async def test_a_body_is_sent_with_its_length_or_in_chunks():
     async def script(service: Service, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:

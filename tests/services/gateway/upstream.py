@@ -151,6 +151,12 @@ class Upstream:
     async def _on_die(self, _: asyncio.StreamReader, __: asyncio.StreamWriter, ___: Seen) -> bool:
         return False
 
+    async def _on_headonly(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter, __: Seen) -> bool:
+        """Die between the head and a body that it announces."""
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n")
+        await writer.drain()
+        return False
+
     async def _on_busy(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter, __: Seen) -> bool:
         await _answer(writer, 503, b"", ["Retry-After: 2"])
         return True

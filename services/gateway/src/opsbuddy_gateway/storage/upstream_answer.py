@@ -21,6 +21,7 @@ class Answer:
         "_pieces",
         "_size",
         "_waiter",
+        "begun",
         "complete",
         "head_done",
         "headers",
@@ -40,13 +41,15 @@ class Answer:
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.head_done = False
+        self.begun = False
+        """Whether the data path may see it. Until then the request can go to another endpoint without the client seeing anything of it."""
         self.complete = False
 
     # --- For the data path ---
 
     async def head(self) -> None:
-        """Wait until status and headers are there; raises UpstreamFailureError."""
-        while not self.head_done:
+        """Wait until status and headers are there, and the first bytes of a body whose length they announce; raises UpstreamFailureError."""
+        while not self.begun:
             if self._failure is not None:
                 raise self._failure
             self._waiter = self._loop.create_future()  # `_wait`, without a coroutine of its own
@@ -98,11 +101,14 @@ class Answer:
 
     # --- For the connection ---
 
-    def headed(self, status: int) -> None:
+    def headed(self, status: int, *, announced: bool) -> None:
+        """Take the head. With a body of an `announced` length it waits for the first bytes, as a service may die between the two; a stream may be silent."""
         self.status, self.head_done = status, True
-        self._wake()
+        if not announced:
+            self._begin()
 
     def put(self, piece: bytes) -> None:
+        self.begun = True
         self._pieces.append(piece)
         self._size += len(piece)
         if self._size > HIGH_WATER and not self._paused:
@@ -112,15 +118,19 @@ class Answer:
 
     def ended(self) -> None:
         self.complete = True
-        self._wake()
+        self._begin()
 
     def failed(self, reason: Reason, *, stale: bool = False) -> None:
         """End it without its end; what is there already can still be read."""
         if self.complete or self._failure is not None:
             return
         self._failure = UpstreamFailureError(
-            Reason.ANSWER_CUT if self.head_done else reason, sent=True, stale=stale and not self.head_done
+            Reason.ANSWER_CUT if self.begun else reason, sent=True, stale=stale and not self.head_done
         )
+        self._wake()
+
+    def _begin(self) -> None:
+        self.begun = True
         self._wake()
 
     def _wake(self) -> None:

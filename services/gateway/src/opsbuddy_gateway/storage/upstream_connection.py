@@ -221,7 +221,7 @@ class Connection(asyncio.Protocol):
             self._keep = self._keep or (self._parser.get_http_version() == "1.1" and not _says_close(answer))
         elif not self._keep and status not in NO_BODY_STATUSES:
             self._until_closed = not _framed(answer)
-        answer.headed(status)
+        answer.headed(status, announced=any(name == b"content-length" for name, _ in answer.headers))
         if self._bodiless:
             answer.ended()
 
