@@ -52,18 +52,50 @@ def test_a_token_is_checked_by_the_key_that_it_names():
     assert tokens().check(signed("e", "ES256", EC)).subject == "ada"
 
 
+@pytest.mark.parametrize("kids", [{}, {"kid": "same"}, {"kid": ["of", "another", "type"]}], ids=["none", "one", "odd"])
+def test_keys_without_a_name_of_their_own_all_serve_whoever_names_none(kids: dict[str, Any]):
+    newer = rsa.generate_private_key(65537, 2048)
+    keys = [
+        json.loads(RSAAlgorithm.to_jwk(newer.public_key())) | kids,
+        json.loads(RSAAlgorithm.to_jwk(RSA.public_key())) | kids,
+        json.loads(ECAlgorithm.to_jwk(EC.public_key())) | kids,
+    ]
+    checking = tokens()
+    checking.use_keys(json.dumps({"keys": keys}).encode())
+    kid = "same" if kids == {"kid": "same"} else None
+    for text in (signed(kid), signed(kid, key=newer), signed(kid, "ES256", EC)):
+        assert checking.check(text).subject == "ada"
+
+
+def test_a_token_that_names_no_key_is_not_tried_on_hundreds():
+    checking = tokens()
+    key = json.loads(RSAAlgorithm.to_jwk(RSA.public_key()))
+    checking.use_keys(json.dumps({"keys": [key] * 11}).encode())
+    with pytest.raises(InvalidCredentialError, match="kid"):
+        checking.check(signed(None))
+
+
+def test_a_token_of_no_known_key_has_newer_keys_asked_for_though_it_names_none():
+    asked, checking = [], tokens(now=[0.0])
+    checking.wanted = lambda: asked.append(1)
+    for _ in range(3):
+        with pytest.raises(InvalidCredentialError, match="signature"):
+            checking.check(signed(None, key=rsa.generate_private_key(65537, 2048)))
+    assert asked == [1]
+
+
 @pytest.mark.parametrize(
     "text",
     [
         signed("e"),  # another key than the one that signed
         signed("unknown"),
-        signed(None),  # two keys: which one is a guess
+        signed(None, key=rsa.generate_private_key(65537, 2048)),
         signed(algorithm="PS256"),  # not in the allow-list
         "a" * 20_000,
         "",
         "....",
     ],
-    ids=["other key", "unknown key", "no key named", "algorithm", "long", "empty", "dots"],
+    ids=["other key", "unknown key", "no key named, signed by none", "algorithm", "long", "empty", "dots"],
 )
 def test_a_token_that_does_not_fit_is_refused(text: str):
     with pytest.raises(InvalidCredentialError):

@@ -54,6 +54,15 @@ def test_only_a_trusted_proxy_may_say_who_the_client_is():
     assert stranger[b"x-forwarded-host"] == b"in"
 
 
+def test_a_trusted_proxy_is_known_where_one_socket_serves_both_versions_of_ip():
+    """Such a socket writes an IPv4 address as ::ffff:10.1.2.3."""
+    trusted = parse_networks("10.0.0.0/8")
+    claims = {b"x-forwarded-proto": b"https", b"host": b"in"}
+    assert dict(forwarded(claims, "::ffff:10.1.2.3", "http", "/p", trusted))[b"x-forwarded-proto"] == b"https"
+    assert dict(forwarded(claims, "::ffff:11.1.2.3", "http", "/p", trusted))[b"x-forwarded-proto"] == b"http"
+    assert client_address("::ffff:10.1.2.3", b"6.6.6.6", trusted) == "6.6.6.6"
+
+
 def test_proxies_may_add_a_line_each_to_the_chain():
     lines = [(b"x-forwarded-for", b"6.6.6.6, 1.1.1.1"), (b"accept", b"*/*"), (b"x-forwarded-for", b"10.0.0.2")]
     given, trusted = by_name(lines), parse_networks("10.0.0.0/8")

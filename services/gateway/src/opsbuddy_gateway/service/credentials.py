@@ -5,6 +5,7 @@ import hmac
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "E
 SECRET_BYTES = 32
 LARGEST_TOKEN = 16 * 1024
 MOST_KEYS = 1000
+MOST_TRIED = 10  # for a token that names no key: a stranger must not make each of its tokens a thousand verifications
 UNKNOWN_SECONDS = 30.0
 MOST_UNKNOWN = 1000
 _API_KEY = re.compile(r"([A-Za-z0-9._@-]{1,64}):([0-9a-f]{64}):([A-Za-z0-9._:/-]*(?:,[A-Za-z0-9._:/-]+)*)")
@@ -56,7 +58,7 @@ class Tokens:
     def __init__(self, policy: TokenPolicy, clock: Callable[[], float] = time.monotonic) -> None:
         self._policy, self._clock = policy, clock
         self._secret: bytes | None = None
-        self._keys: Mapping[str | None, jwt.PyJWK] = {}
+        self._keys: Sequence[jwt.PyJWK] = ()
         self._unknown: dict[str, float] = {}
         self.wanted: Callable[[], None] = lambda: None
 
@@ -73,7 +75,7 @@ class Tokens:
             keys = jwt.PyJWKSet.from_dict(document).keys
         except (jwt.PyJWTError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError("it is no JSON Web Key Set with a key that can be used") from error
-        usable = {key.key_id: key for key in keys if key.algorithm_name in ASYMMETRIC and key.public_key_use != "enc"}
+        usable = [key for key in keys if key.algorithm_name in ASYMMETRIC and key.public_key_use != "enc"]
         if not usable:
             raise ValueError("it has no public key for signatures")
         self._keys = usable
@@ -90,38 +92,51 @@ class Tokens:
             algorithm = header.get("alg")
             if algorithm not in self._policy.algorithms:
                 raise InvalidCredentialError("The token is signed by an algorithm that is not accepted here.")
-            key, algorithms = self._key(algorithm, header.get("kid"))
-            claims = jwt.decode(
-                token,
-                key,
-                algorithms=algorithms,
-                issuer=self._policy.issuer,
-                audience=self._policy.audience,
-                leeway=self._policy.leeway_seconds,
-                options={"require": ["exp", "sub"], "verify_aud": self._policy.audience is not None},
-            )
+            kid = header.get("kid")
+            claims = self._claims(token, algorithm, self._fitting(algorithm, kid))
+        except jwt.InvalidSignatureError as error:
+            if kid is None:  # its key may be a new one
+                self._missed("")
+            raise InvalidCredentialError(_why(error)) from error
         except jwt.PyJWTError as error:
             raise InvalidCredentialError(_why(error)) from error
         except (ValueError, TypeError, RecursionError, OverflowError) as error:
             raise InvalidCredentialError("The token cannot be read.") from error
         return self._identity(claims)
 
-    def _key(self, algorithm: str, kid: Any) -> tuple[Any, list[str]]:
+    def _fitting(self, algorithm: str, kid: Any) -> Sequence[Any]:
+        """Return the keys that may have signed a token: those it names, or of a token that names none all of its algorithm."""
         if algorithm in SYMMETRIC:
             if self._secret is None:
                 raise NoKeysError
-            return self._secret, [algorithm]
+            return [self._secret]
         if not self._keys:
             raise NoKeysError
-        key = self._keys.get(kid) if isinstance(kid, str | None) else None
-        if key is None and kid is None and len(self._keys) == 1:
-            key = next(iter(self._keys.values()))
-        if key is None:
+        named = self._keys if kid is None else [key for key in self._keys if key.key_id == kid]
+        if not named:
             self._missed(str(kid))
             raise InvalidCredentialError("The token is signed by a key that is not known here.")
-        if key.algorithm_name != algorithm and not _of_one_kind(key.algorithm_name, algorithm):
+        fitting = [key.key for key in named if _serves(key.algorithm_name, algorithm)]
+        if not fitting:
             raise InvalidCredentialError("The token is signed by another algorithm than its key is for.")
-        return key.key, [algorithm]
+        if kid is None and len(fitting) > MOST_TRIED:
+            raise InvalidCredentialError("The token names none of the many keys that there are; it needs a kid.")
+        return fitting
+
+    def _claims(self, token: str, algorithm: str, keys: Sequence[Any]) -> Mapping[str, Any]:
+        """Return what a token says that one of the keys has signed; raises a PyJWTError."""
+        for key in keys:
+            with suppress(jwt.InvalidSignatureError):
+                return jwt.decode(
+                    token,
+                    key,
+                    algorithms=[algorithm],
+                    issuer=self._policy.issuer,
+                    audience=self._policy.audience,
+                    leeway=self._policy.leeway_seconds,
+                    options={"require": ["exp", "sub"], "verify_aud": self._policy.audience is not None},
+                )
+        raise jwt.InvalidSignatureError
 
     def _missed(self, kid: str) -> None:
         """Ask for newer keys, but not for each token of a stranger: a key once not found is not looked for again for a while."""
@@ -181,9 +196,9 @@ class ApiKeys:
         return found
 
 
-def _of_one_kind(of_key: str, of_token: str) -> bool:
-    """Whether a key without an `alg` of its own may serve: an RSA key is for every RS* and PS*."""
-    return of_key[:2] in ("RS", "PS") and of_token[:2] in ("RS", "PS")
+def _serves(of_key: str, of_token: str) -> bool:
+    """Whether a key is for an algorithm: an RSA key without an `alg` of its own is for every RS* and PS*."""
+    return of_key == of_token or (of_key[:2] in ("RS", "PS") and of_token[:2] in ("RS", "PS"))
 
 
 REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (

@@ -106,11 +106,12 @@ def _is_address(text: str) -> bool:
 
 
 def is_trusted(peer: str, trusted: Networks) -> bool:
-    """Whether an address lies in one of the networks."""
+    """Whether an address lies in one of the networks; a socket for both versions writes an IPv4 address as one of IPv6."""
     try:
         address = ip_address(peer)
     except ValueError:
         return False
+    address = getattr(address, "ipv4_mapped", None) or address
     return any(address in network for network in trusted)
 
 
