@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import io
 import json
 import time
 from pathlib import Path
@@ -129,6 +130,45 @@ async def test_a_client_that_pauses_in_its_body_is_408_and_the_service_is_not_bl
         assert answer.startswith(b"HTTP/1.1 408")
         assert b'"reason":"client_slow"' in answer
         assert (await gateway.service())["requests"] == 0
+
+
+@pytest.mark.parametrize(("rate", "status"), [(1000, 408), (0, 200), (10, 200)])
+async def test_a_body_that_drips_is_408_unless_that_rate_is_enough(
+    tmp_path, upstream: Upstream, rate: int, status: int
+):
+    async def drops():
+        for _ in range(12):
+            yield b"0123456789"
+            await asyncio.sleep(0.05)  # the client is slow; that is the point
+
+    async with (
+        running(
+            tmp_path, {"file-service": [upstream.address]}, route(), body_idle_seconds=0.2, body_least_rate=rate
+        ) as gateway,
+        session(gateway) as http,
+        http.post("/api/files/count", data=drops()) as answer,
+    ):
+        assert answer.status == status
+        if status == 408:
+            assert await problem(answer) == (408, "client_slow")
+            assert (await gateway.service())["requests"] == 0
+
+
+async def test_a_service_that_takes_a_body_slowly_is_not_the_clients_slowness(tmp_path, upstream: Upstream):
+    """While the service takes nothing, the client cannot send."""
+    async with (
+        running(
+            tmp_path,
+            {"file-service": [upstream.address]},
+            route(),
+            body_idle_seconds=0.2,
+            body_least_rate=1_000_000,
+        ) as gateway,
+        session(gateway) as http,
+    ):
+        asyncio.get_running_loop().call_later(1, upstream.release.set)
+        async with http.post("/api/files/late", data=io.BytesIO(bytes(20 << 20))) as answer:
+            assert (answer.status, await answer.text()) == (200, str(20 << 20))
 
 
 async def test_an_upload_that_takes_longer_than_the_deadline_for_the_answer_is_not_cut(tmp_path, upstream: Upstream):

@@ -103,6 +103,8 @@ class Upstream:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.release.wait(), 0 if name == "early413_closed" else 1)
             return False
+        if name == "late":  # reads nothing for a while, then counts
+            await asyncio.wait_for(self.release.wait(), 10)
         with contextlib.suppress(asyncio.IncompleteReadError):
             await self._body(reader, seen)
         action = getattr(self, f"_on_{name}", None)
@@ -190,6 +192,8 @@ class Upstream:
     async def _on_count(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter, seen: Seen) -> bool:
         await _answer(writer, 200, str(seen.body).encode())
         return True
+
+    _on_late = _on_count
 
     async def _on_big(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter, __: Seen) -> bool:
         size = 50 << 20

@@ -32,6 +32,11 @@ class GatewaySettings(Settings, AccessSettings):
     max_body_bytes: int = Field(
         1024 * MIB, ge=1, description="Largest request body in bytes on routes that set no limit of their own"
     )
+    body_least_rate: int = Field(
+        100,
+        ge=0,
+        description="Bytes a second with which a body has to come, on average over BODY_IDLE_SECONDS; 0: however slowly",
+    )
 
     routes_from: Annotated[str, Field(pattern=r"^(auto|kubernetes|file(:.+)?)$")] = Field(
         "auto",

@@ -20,9 +20,12 @@ class ClientGoneError(Exception):
 class Client:
     """Reads what the client sends. Only one of `stream`, `drain` and the watch reads at a time."""
 
-    def __init__(self, receive: Receive, *, has_body: bool, limit: int, idle_seconds: float) -> None:
+    def __init__(
+        self, receive: Receive, *, has_body: bool, limit: int, idle_seconds: float, least_rate: int = 0
+    ) -> None:
+        """`least_rate`: the bytes a second that the body has to come with, on average over `idle_seconds`."""
         self._receive = receive
-        self._limit, self._idle_seconds = limit, idle_seconds
+        self._limit, self._idle_seconds, self._least_rate = limit, idle_seconds, least_rate
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._watching: asyncio.Task[None] | None = None
@@ -34,7 +37,8 @@ class Client:
         self.has_body, self.complete = has_body, not has_body
         self.interrupted: Reason | None = None
         self.failure: OpsBuddyError | None = None
-        self.taken = 0
+        self.taken = self._came = 0
+        self._waited = 0.0
         self._kept: list[bytes] | None = []
 
     @property
@@ -97,13 +101,14 @@ class Client:
     # --- What it sends ---
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives, after what is kept of it; it stops with an error when the client leaves, pauses for too long or sends too much."""
+        """Yield the body as it arrives, after what is kept of it; an error ends it when the client leaves, pauses too long, is too slow or sends too much."""
         self.started = True
         for chunk in self._kept or ():
             yield chunk
         while not self.complete:
             if self._head_seconds is not math.inf:
                 self.within(self._idle_seconds, Reason.CLIENT_SLOW)
+            begun = self._loop.time()
             message = await self._receive()
             if self._head_seconds is not math.inf:
                 self.within(self._head_seconds)
@@ -111,17 +116,32 @@ class Client:
                 self.interrupt(Reason.CLIENT_GONE)
                 raise ClientGoneError
             chunk = message.get("body", b"")
-            self.taken += len(chunk)
             self.complete = not message.get("more_body", False)
-            if self.taken > self._limit:
-                self.failure = too_large(self._limit)
-                raise self.failure
+            self._count(len(chunk), self._loop.time() - begun)
             if chunk:
                 self._keep(chunk)
                 yield chunk
         if self._watch_wanted:
             self._watch_wanted = False
             self._watch()
+
+    def _count(self, size: int, waited: float) -> None:
+        """Raise when the body is too large, or came too slowly. Waited is for the client alone: while the service takes nothing, it cannot send."""
+        self.taken += size
+        self._came += size
+        self._waited += waited
+        if self.taken > self._limit:
+            self.failure = too_large(self._limit)
+        elif self._waited > self._idle_seconds:
+            if self._came < self._least_rate * self._waited and not self.complete:
+                self.failure = RequestTimeoutError(
+                    f"The body came with {self._came / self._waited:.0f} bytes a second, and {self._least_rate} are asked for; "
+                    "send it faster, or as several requests.",
+                    reason=Reason.CLIENT_SLOW,
+                )
+            self._came, self._waited = 0, 0.0
+        if self.failure is not None:
+            raise self.failure
 
     def _keep(self, chunk: bytes) -> None:
         if self.taken > KEPT_BYTES:

@@ -14,7 +14,7 @@ from opsbuddy_gateway.handlers.client import Client, ClientGoneError, Watch
 from opsbuddy_gateway.handlers.exchange import Accounts, Exchange
 from opsbuddy_gateway.handlers.failures import failed, refusal
 from opsbuddy_gateway.handlers.gate import Gate
-from opsbuddy_gateway.models import MethodNotAllowedError, Reason, UpstreamFailureError
+from opsbuddy_gateway.models import Address, MethodNotAllowedError, Reason, UpstreamFailureError
 from opsbuddy_gateway.service import headers as fields
 from opsbuddy_gateway.service.admission import admitted, judge
 from opsbuddy_gateway.service.breaker import Ticket
@@ -58,6 +58,7 @@ class Proxy:
             has_body=b"transfer-encoding" in given or given.get(b"content-length", b"0") != b"0",
             limit=self._gate.body_limit(route),
             idle_seconds=self._settings.body_idle_seconds,
+            least_rate=self._settings.body_least_rate,
         )
         exchange = HttpExchange(scope, route, send, here, given, scope["method"], client=client)
         self._watch.add(client)
@@ -194,7 +195,7 @@ class Proxy:
         peer = scope["client"][0] if scope.get("client") else "unknown"
         headers = fields.end_to_end(scope["headers"], fields.STAY_HERE)
         if b"host" not in exchange.given:  # HTTP/1.0 needs none, what goes out does
-            headers.append((b"host", "{}:{}".format(*scope["server"]).encode()))
+            headers.append((b"host", str(Address(*scope["server"])).encode()))
         headers += fields.forwarded(exchange.given, peer, scope["scheme"], route.prefix, self._trusted)
         headers.append((b"x-request-id", exchange.trace.request_id.encode()))
         headers.append((b"traceparent", exchange.trace.traceparent.encode()))
