@@ -67,6 +67,19 @@ async def test_a_parameter_that_there_is_not_is_refused_with_those_there_are(nam
             assert known in answer.json()["detail"], path
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/files/%FF"), ("GET", "/files/%FF/download"), ("PATCH", "/files/a%E2%28"), ("DELETE", "/files/%FF")],
+)
+async def test_a_name_in_a_path_that_does_not_decode_is_no_other_name(method: str, path: str, tmp_path: Path) -> None:
+    """Read with a replacement character, it would find, and remove, what really has one in its name."""
+    async with client(files(FileSettings(_env_file=None, data_dir=tmp_path, log_level="ERROR"))[0]) as http:
+        assert (await http.put("http://test/files/%EF%BF%BD", content=b"x")).status_code == 201
+        answer = await http.request(method, f"http://test{path}", json={} if method == "PATCH" else None)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "file_id"), answer.text
+        assert (await http.get("http://test/files/%EF%BF%BD")).status_code == 200
+
+
 async def test_the_doors_for_clients_of_other_products_take_what_those_send(tmp_path: Path) -> None:
     made = TimeseriesSettings(_env_file=None, data_dir=tmp_path, log_level="ERROR")
     async with client(timeseries(made)[0]) as http:

@@ -1,4 +1,6 @@
-"""Parameters of a query that nobody knows are refused, and so is a second value where one is taken: either would show, or remove, other things than were meant.
+"""What a request names has to be what is meant.
+
+A parameter of a query that nobody knows, a second value where one is taken, or text that does not decode would show, or remove, other things.
 
 routes = APIRouter(dependencies=KNOWN_PARAMETERS)
 """
@@ -21,6 +23,8 @@ MOST_NAMES = 10
 
 
 async def _refuse_unfit(request: Request) -> None:
+    if "\ufffd" in request.scope["path"] and not _decodes(request.scope["raw_path"]):
+        _refuse([name for name, value in request.path_params.items() if "\ufffd" in value], "encoding", "is not UTF-8")
     if not request.scope["query_string"]:
         return
     route = request.scope["route"]
@@ -44,13 +48,16 @@ def _refuse(names: Sequence[str], code: str, reason: str) -> None:
 
 def _garbled(query: bytes) -> list[str]:
     """Return the names of the parameters that do not decode: as they were read, they would find what nobody looked for."""
-    found = []
-    for pair in query.split(b"&"):
-        try:
-            unquote_to_bytes(pair).decode()
-        except UnicodeDecodeError:
-            found.append(unquote_to_bytes(pair.partition(b"=")[0]).decode(errors="replace"))
-    return found
+    garbled = [pair for pair in query.split(b"&") if not _decodes(pair)]
+    return [unquote_to_bytes(pair.partition(b"=")[0]).decode(errors="replace") for pair in garbled]
+
+
+def _decodes(escaped: bytes) -> bool:
+    try:
+        unquote_to_bytes(escaped).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _parameters(dependant: Dependant) -> dict[str, bool]:

@@ -92,10 +92,6 @@ def _refuse_unfit(request: Request, kind: str) -> None:
             "A part of a file cannot be put; send the whole.",
             errors=[FieldError("content-range", "PUT takes whole files")],
         )
-    if "\ufffd" in request.path_params["file_id"] and b"%EF%BF%BD" not in request.scope["raw_path"].upper():
-        raise MalformedError(
-            "The name in the path is not UTF-8.", errors=[FieldError("name", "it is not UTF-8", "encoding")]
-        )
 
 
 def _unsatisfiable(size: int) -> HTTPException:

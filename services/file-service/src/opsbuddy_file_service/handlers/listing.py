@@ -1,5 +1,6 @@
 """What a listing can be asked for."""
 
+import unicodedata
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -29,7 +30,13 @@ def _plain(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_plain)]
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)  # as names are kept
+
+
+Type = Annotated[str, Field(max_length=255, pattern=r"^$|^[^/\s]+/[^/]+$"), AfterValidator(_plain)]
+Name = Annotated[str, Field(max_length=255), AfterValidator(_plain), AfterValidator(_composed)]
+Token = Annotated[str, Field(max_length=2000), AfterValidator(_plain)]
 Tag = Annotated[str, Field(max_length=600), AfterValidator(_plain)]
 Moment = Annotated[
     datetime,
@@ -45,10 +52,8 @@ class Listing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     tag: list[Tag] = Field([], max_length=10, description="`name=value`, or `name` for any value; all must hold")
-    type: Text | None = Field(
-        None, max_length=255, pattern=r"^$|^[^/\s]+/[^/]+$", description="`text/plain`, or `image/*`"
-    )
-    name: Text | None = Field(None, max_length=255, description="A part of the file name, in any case")
+    type: Type | None = Field(None, description="`text/plain`, or `image/*`")
+    name: Name | None = Field(None, description="A part of the file name, in any case")
     min_size: Size | None = Field(None, description="Least bytes")
     max_size: Size | None = Field(None, description="Most bytes")
     created_after: Moment | None = Field(None, description="At this time or later, RFC 3339")
@@ -58,7 +63,7 @@ class Listing(BaseModel):
     trash: bool = Field(default=False, description="What was deleted, instead of what there is")
     sort: Sort = Field(Sort.CREATED_DOWN, description="`deleted` orders the trash alone")
     limit: int = Field(100, ge=1, le=1000, description="Files on a page")
-    cursor: Text | None = Field(None, max_length=2000, description="`next_cursor` of the page before")
+    cursor: Token | None = Field(None, description="`next_cursor` of the page before")
 
     def query(self) -> Query:
         """Return what is searched, or raise InvalidRequestError for a cursor of another listing."""

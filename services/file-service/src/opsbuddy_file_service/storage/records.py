@@ -137,7 +137,7 @@ async def _write(connection: AsyncConnection, before: StoredFile | None, after: 
         await connection.execute(insert(files).values(row))
     else:
         await connection.execute(update(files).where(files.c.id == after.id).values(row))
-    if before is None or before.tags != after.tags:
+    if before is None or before.searchable_tags() != after.searchable_tags():  # to Python, 1 and true are equal
         await connection.execute(delete(file_tags).where(file_tags.c.file_id == after.id))
         if rows := _tag_rows(after):
             await connection.execute(insert(file_tags), rows)
