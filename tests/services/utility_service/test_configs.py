@@ -268,9 +268,23 @@ async def test_listing_filters_by_category_and_text_in_any_case(service: Service
     assert await service.find(category="HTTP") == []
     assert await service.find(q="RET") == ["retry_count", "Retention"]
     assert await service.find(q="éLAN") == ["Retention"]
+    assert await service.find(q="e\u0301lan") == ["Retention"]
     assert await service.find(q="y_c") == ["retry_count"]
     assert await service.find(q="0%") == ["Retention"]
     assert await service.find(q="retr", category="logs") == []
+
+
+async def test_entries_are_found_however_a_letter_with_a_mark_was_typed(service: Service) -> None:
+    """Names are kept composed; a Mac's file dialog, for one, gives them decomposed."""
+    await service.create("e\u0301t\u00e9", "cafe\u0301", tags=["o\u0301"], description="u\u0308ber")
+    for text in (
+        {"q": "\u00e9te\u0301"},
+        {"category": "cafe\u0301"},
+        {"tag": "o\u0301"},
+        {"q": "\u00fcber"},
+        {"q": "u\u0308b"},
+    ):
+        assert await service.find(**text) == ["\u00e9t\u00e9"], text
 
 
 async def test_pages_have_every_entry_once(service: Service) -> None:

@@ -1,5 +1,6 @@
 """Configurations over HTTP."""
 
+import unicodedata
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -220,4 +221,9 @@ def _query(
             refuse(field, "it has a NUL character")
     if not all(map(str.isprintable, tags)):
         refuse("tag", "it has characters that no tag has")
-    return Query(category, text, tuple(tags), trash, limit, cursor)
+    tags = [_composed(tag) for tag in tags]
+    return Query(category and _composed(category), text and _composed(text), tuple(tags), trash, limit, cursor)
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)  # as it is kept

@@ -1,5 +1,6 @@
 """Configurations in a database, with their versions."""
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, Protocol
@@ -192,8 +193,8 @@ def _version(row: Any) -> ConfigVersion:
 
 def _row(config: Config) -> dict[str, Any]:
     members = {field.name: getattr(config, field.name) for field in fields(Config)}
-    folded = "\n".join((config.name, config.category, config.description, *config.tags)).casefold()
-    return members | {"tags": _tags_text(config.tags), "folded": folded}
+    text = "\n".join((config.name, config.category, config.description, *config.tags))
+    return members | {"tags": _tags_text(config.tags), "folded": unicodedata.normalize("NFC", text).casefold()}
 
 
 def _tags(text: str) -> tuple[str, ...]:
