@@ -15,6 +15,9 @@ from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
+if __name__ == "__main__":  # what is imported below takes a second, in which Ctrl-C would show where it was
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from demo.day.fill import FillError, fill_once, wanted
 from demo.platform import HOST, Process, load, processes, routes
 from demo.supervisor import StartError, Supervisor, bin_dir

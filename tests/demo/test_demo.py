@@ -117,6 +117,21 @@ def test_whatever_ends_it_ends_all_of_it(tmp_path: Path, sent: signal.Signals, i
     assert all(free(port + 22_900) for port in PORTS.values())
 
 
+def test_ctrl_c_before_there_is_anything_to_end_says_nothing(tmp_path: Path) -> None:
+    """What it imports takes a second."""
+    demo = ["env", "--default-signal", sys.executable, "-X", "importtime", "-m", "demo", "--data", str(tmp_path)]
+    said = b""
+    with subprocess.Popen(demo, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stderr
+        for line in process.stderr:
+            said += line
+            if line.endswith(b" aiohttp.client\n"):  # of many that follow
+                process.send_signal(signal.SIGINT)
+    assert process.returncode == -signal.SIGINT
+    assert b"aiohttp.client\n" in said
+    assert b"Traceback" not in said
+
+
 async def test_influxdb_without_its_address_is_asked_for(tmp_path: Path) -> None:
     code, said = await demo("--influxdb", "--data", str(tmp_path / "data"))
     assert code == 2
