@@ -18,6 +18,7 @@ NAMESPACES = {
 }
 STRINGS = {"type": "object", "additionalProperties": {"type": "string"}}
 OBJECTS = {"type": "array", "items": {"type": "object"}}
+VARIABLES = {"type": "array", "items": {"type": "object", "required": ["name"]}}
 QUANTITY = {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(m|k|[KMGTPE]i?)?$"}
 AMOUNTS = {"type": "object", "additionalProperties": {"type": ["string", "number"]}}
 RESOURCES = {
@@ -30,14 +31,16 @@ SECRET = {"type": "string", "pattern": "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", "m
 KEY = {"type": "string", "pattern": "^[-._a-zA-Z0-9]+$", "maxLength": 253}
 ALGORITHMS = [f"{kind}{bits}" for kind in ("HS", "RS", "PS", "ES") for bits in (256, 384, 512)] + ["EdDSA"]
 ORIGIN = {"type": "string", "pattern": "^(\\*|https?://[a-zA-Z0-9.\\[\\]:-]+)$"}
+HOST = {"type": "string", "pattern": "^([a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?|\\[[0-9a-fA-F:]+\\])?$"}
 RATE = {"type": "integer", "minimum": 0, "maximum": 100000}
 
 BY_NAME: dict[str, Schema] = {
+    "tag": {"type": "string"},
     "digest": DIGEST,
     "pullPolicy": PULL_POLICY,
     "imagePullSecrets": NAMES,
     "resources": RESOURCES,
-    "extraEnv": OBJECTS,
+    "extraEnv": VARIABLES,
     "tolerations": OBJECTS,
     "topologySpreadConstraints": OBJECTS,
     "nodeSelector": STRINGS,
@@ -84,6 +87,7 @@ BY_PATH: dict[str, dict[str, Schema]] = {
         "tracing.sampler": {"type": "string", "enum": ["", *sorted(SAMPLERS)]},
         "tracing.samplerArgument": {"type": "string", "pattern": "^(0|1|[01]?\\.[0-9]+)?$"},
         "influxdb.retentionDays": {"type": "integer", "minimum": 0, "maximum": 36500},
+        "influxdb.external.host": HOST,
         "influxdb.external.port": {"type": "integer", "minimum": 1, "maximum": 65535},
     },
 }
@@ -126,7 +130,10 @@ def _schema_of(chart: str, value: Value) -> Schema:
         )
     types = {bool: "boolean", int: "integer", str: "string", list: "array", dict: "object"}
     name = value.path.rpartition(".")[2]
-    return described | (BY_PATH[chart].get(value.path) or BY_NAME.get(name) or {"type": types[type(value.default)]})
+    by_default = {"type": types[type(value.default)]}
+    if isinstance(value.default, str) and value.default:
+        by_default["minLength"] = 1  # what may be empty is so by default, or is named above
+    return described | (BY_PATH[chart].get(value.path) or BY_NAME.get(name) or by_default)
 
 
 def _closed(properties: dict[str, Schema]) -> Schema:

@@ -15,6 +15,7 @@ AFFINITY = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution"
 SPREAD = {"topologyKey": "topology.kubernetes.io/zone", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}
 PEER = {"namespaceSelector": {"matchLabels": {"team": "observability"}}}
 TOLERATION = {"key": "spot", "operator": "Exists"}
+ANALYTICS = {"analyticsUrl": "http://analytics-service:8003"}
 VARIABLE = {"name": "RESYNC_SECONDS", "value": "60"}
 
 METADATA = ("Deployment", NAME, "spec", "template", "metadata")
@@ -126,6 +127,16 @@ def test_every_value_has_a_row():
 @pytest.mark.parametrize("path", EFFECTS)
 def test_a_value_does_what_it_says(path):
     assert_effect(OPERATOR, path, EFFECTS[path])
+
+
+def test_no_variable_of_the_operator_is_set_twice():
+    """Taken out again, one of two takes the other one with it."""
+    set_by_the_chart = [variable["name"] for variable in at(*CONTAINER, "env")(rendered(OPERATOR, ANALYTICS))]
+    for name in set_by_the_chart:
+        with pytest.raises(helm.HelmError, match=f"extraEnv names {name}, which the chart sets already"):
+            rendered(OPERATOR, {**ANALYTICS, "extraEnv": [{"name": name, "value": "mine"}]})
+    with pytest.raises(helm.HelmError, match=r"extraEnv names RESYNC_SECONDS, .* twice"):
+        rendered(OPERATOR, {"extraEnv": [VARIABLE, VARIABLE]})
 
 
 def test_the_crd_is_kept_by_default():

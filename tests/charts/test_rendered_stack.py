@@ -373,9 +373,43 @@ def test_access_that_cannot_work_or_would_be_without_effect_is_refused(given, wo
         rendered(STACK, given)
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (EXTERNAL | {"influxdb.enabled": True}, r"no effect while influxdb\.enabled is true"),
+        ({"influxdb.enabled": False, "influxdb.external.existingSecret": "theirs"}, r"needs influxdb\.external\.host"),
+        (
+            {"influxdb.persistence.enabled": False, "influxdb.persistence.existingClaim": "mine"},
+            r"existingClaim needs influxdb\.persistence\.enabled",
+        ),
+    ],
+)
+def test_an_influxdb_that_would_not_be_used_as_somebody_counts_on_is_refused(given, words):
+    with pytest.raises(helm.HelmError, match=words):
+        rendered(STACK, given)
+
+
+def test_no_variable_of_influxdb_is_set_twice():
+    """Taken out again, one of two takes the other one with it."""
+    for variable in at(*CONTAINER, "env")(rendered(STACK)):
+        with pytest.raises(helm.HelmError, match=rf"influxdb\.extraEnv names {variable['name']}, which the chart sets"):
+            rendered(STACK, {"influxdb.extraEnv": [{"name": variable["name"], "value": "mine"}]})
+    with pytest.raises(helm.HelmError, match=r"names INFLUXD_LOG_LEVEL, .* twice"):
+        rendered(STACK, {"influxdb.extraEnv": [VARIABLE, VARIABLE]})
+
+
+def test_an_operator_that_would_not_serve_the_stack_is_refused():
+    elsewhere = {"operator.watchNamespaces": ["team-a"]}
+    with pytest.raises(helm.HelmError, match=r"operator\.watchNamespaces leaves out test, the namespace of this"):
+        rendered(STACK, elsewhere)
+    assert rendered(STACK, {"operator.watchNamespaces": ["team-a", "test"]})
+    assert rendered(STACK, {**elsewhere, "operator.enabled": False})
+
+
 def test_the_operators_values_go_under_operator():
     """All of them at once: the objects are those that the operator's own chart makes."""
     given = {path: effect.value for path, effect in OF_THE_OPERATOR.items() if not path.startswith("global.")}
+    given |= {"watchNamespaces": ["team-a", "test"]}
     given |= {"serviceMonitor.enabled": True, "podDisruptionBudget.enabled": True, "rbac.create": True}
     given |= {"crds.enabled": False, "serviceAccount.create": True}
     inside = rendered(STACK, {f"operator.{path}": value for path, value in given.items()})

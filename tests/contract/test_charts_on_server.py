@@ -80,6 +80,9 @@ def test_the_notes_say_how_to_open_what_was_installed_where(cluster):
     assert f"kubectl {in_here}port-forward service/ui-service 3001:3001" in notes
     assert "Without InfluxDB, logs and metrics are kept by the services themselves" in notes
     assert "nothing runs unless an operator" in notes
+    values["services"]["gateway"] = {"enabled": False}
+    notes = cluster.helm("upgrade", "platform", str(STACK), NO_HOOKS, values=values).partition("NOTES:")[2]
+    assert "helm " not in notes, "there is no gateway to ask"
 
 
 def test_the_notes_of_the_operator_name_its_namespaces(cluster):
@@ -149,3 +152,50 @@ def test_two_operators_serve_different_namespaces(cluster, apiserver):
         each.helm("install", "operator", str(OPERATOR), values=values)
     assert cluster.names("roles") == other.names("roles") == {"opsbuddy-operator", "opsbuddy-operator-lease"}
     other.helm("uninstall", "operator")
+
+
+IN_THE_WAY = "cannot be imported into the current release"
+TAKE = "--take-ownership"
+
+
+@pytest.fixture
+def unowned(apiserver: Path) -> Iterator[None]:
+    """The CRD as somebody applied it, before the test and after it."""
+    annotations = ("meta.helm.sh/release-name-", "meta.helm.sh/release-namespace-", "helm.sh/resource-policy-")
+    forget = ("annotate", "crd", "opsbuddyservices.opsbuddy.dev", *annotations)
+    kubectl(apiserver, *forget)
+    yield
+    kubectl(apiserver, *forget)
+
+
+def test_an_uninstalled_operator_leaves_resources_and_is_installed_again_by_the_readmes_words(
+    cluster, apiserver, unowned
+):
+    kubectl(apiserver, "create", "namespace", f"{cluster.namespace}-b")
+    other = Cluster(apiserver, f"{cluster.namespace}-b")
+    readme = (OPERATOR / "README.md").read_text()
+    assert IN_THE_WAY in readme
+    assert TAKE in readme
+    with pytest.raises(helm.HelmError, match=IN_THE_WAY):
+        cluster.helm("install", "first", str(OPERATOR))
+    cluster.helm("install", "first", str(OPERATOR), TAKE)
+    resource = {"apiVersion": "opsbuddy.dev/v1alpha1", "kind": "OpsBuddyService", "metadata": {"name": "web"}}
+    resource["spec"] = {"image": {"repository": "web", "tag": "1"}, "port": 80}
+    kubectl(apiserver, "apply", "-n", cluster.namespace, "-f", "-", document=resource)
+    before = get(apiserver, "obs", "web", "-n", cluster.namespace)
+    try:
+        cluster.helm("uninstall", "first")
+        assert get(apiserver, "obs", "web", "-n", cluster.namespace) == before
+        cluster.helm("install", "first", str(OPERATOR))
+        cluster.helm("uninstall", "first")
+        with pytest.raises(helm.HelmError, match=IN_THE_WAY):
+            other.helm("install", "second", str(OPERATOR))
+        other.helm("install", "second", str(OPERATOR), TAKE)
+        assert get(apiserver, "obs", "web", "-n", cluster.namespace) == before
+        with pytest.raises(helm.HelmError, match="An operator already serves all namespaces"):
+            cluster.helm("install", "platform", str(STACK), NO_HOOKS)
+        cluster.helm("install", "platform", str(STACK), NO_HOOKS, "--set", "operator.enabled=false")
+        assert "web" in cluster.names("obs")
+    finally:
+        for release in json.loads(other.helm("list", "--all", "-o", "json")):
+            other.helm("uninstall", release["name"], NO_HOOKS)

@@ -28,6 +28,18 @@ helm.sh/chart: {{ printf "opsbuddy-operator-%s" .Chart.Version | replace "+" "_"
 {{- with .Values.image.digest }}{{ $repository }}@{{ . }}{{ else }}{{ $repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
 
+{{/* A second entry of one name would win for now, and an upgrade that takes it out again takes the first one with it. */}}
+{{- define "opsbuddy-operator.extraEnv" -}}
+{{- $set := list "SERVICE_PORT" "LOG_LEVEL" "ANALYTICS_URL" "WORKERS" "WATCH_NAMESPACES" "POD_NAME" "POD_NAMESPACE" }}
+{{- range .Values.extraEnv }}
+{{- if has .name $set }}
+{{- fail (printf "\n\nextraEnv names %s, which the chart sets already or which is there twice. Leave it out: what the chart sets follows from its other values.\n" .name) }}
+{{- end }}
+{{- $set = append $set .name }}
+{{- end }}
+{{- with .Values.extraEnv }}{{ toYaml . }}{{ end }}
+{{- end }}
+
 {{- define "opsbuddy-operator.pullSecrets" -}}
 {{- with concat .Values.global.imagePullSecrets .Values.imagePullSecrets | uniq }}
 imagePullSecrets:
