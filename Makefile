@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 MEMBERS := core operator services/gateway services/file-service services/utility-service services/analytics-service services/timeseries-service services/ui-service
 INSTALLED := $(VENV)/.installed
+LOCKED := $(if $(shell command -v flock 2>/dev/null),flock $(VENV)/.make.lock)  # two at once: one waits, where there is such a program
 FAST := not contract and not influxdb and not postgres and not s3 and not collector and not browser and not e2e and not demo and not charts and not docker and not compose and not process
 # What has no fast test in it: not even to be imported.
 SLOW_FOLDERS := --ignore tests/contract --ignore tests/e2e --ignore tests/ui --ignore tests/compose --ignore-glob 'tests/charts/test_rendered_*'
@@ -61,8 +62,8 @@ screenshots: $(INSTALLED) ## Pictures of every page, both themes, three widths, 
 audit: $(INSTALLED) ## Known vulnerabilities of what is locked, and a bill of materials in tests/.artifacts/sbom.json
 	@$(BIN)/python -m tests.audit
 lock: $(VENV)/bin/uv ## Resolve dependencies anew into requirements.lock
-	@flock $(VENV)/.make.lock $(BIN)/uv lock --quiet
-	@flock $(VENV)/.make.lock $(BIN)/uv export --quiet --all-packages --no-emit-workspace --no-annotate --no-header --frozen --output-file requirements.lock
+	@$(LOCKED) $(BIN)/uv lock --quiet
+	@$(LOCKED) $(BIN)/uv export --quiet --all-packages --no-emit-workspace --no-annotate --no-header --frozen --output-file requirements.lock
 	@$(MAKE) --no-print-directory install
 clean: ## Remove the virtual environment, caches and the demo's data
 	@rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis tests/.artifacts site .cache
@@ -80,8 +81,8 @@ $(VENV)/bin/uv:
 	step "making $(VENV)" made
 $(INSTALLED): $(VENV)/bin/uv requirements.lock pyproject.toml $(MEMBERS:=/pyproject.toml)
 	@source tests/cluster/progress.sh; \
-	step "installing the packages of requirements.lock" flock $(VENV)/.make.lock $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
-	step "installing the packages of this repository" flock $(VENV)/.make.lock $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
+	step "installing the packages of requirements.lock" $(LOCKED) $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
+	step "installing the packages of this repository" $(LOCKED) $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
 	@touch $@
 
 .PHONY: demo up down backup restore install check properties test bench format generate docs screenshots audit lock clean help

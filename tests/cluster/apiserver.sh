@@ -7,6 +7,8 @@
 #
 # The caller chooses free ports, so that runs do not meet. The programs are those of build.sh kubernetes (BIN says where, if not in the cache).
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/progress.sh"
+takes start controllers stop -- "${@:-nothing}"
 STATE=${STATE:?say where state and logs go: STATE=<folder>}
 BIN=${BIN:-${CLUSTER_BIN:-${CLUSTER_CACHE:-$HOME/.cache/opsbuddy}/bin}}
 PORT=${PORT:-16443}
@@ -18,6 +20,7 @@ start() {
   for program in etcd kube-apiserver kube-controller-manager kubectl; do
     [[ -x $BIN/$program ]] || { echo "$BIN/$program is missing: run tests/cluster/build.sh kubernetes" >&2; exit 1; }
   done
+  command -v openssl >/dev/null || { echo "openssl is missing: install it (Debian: apt-get install openssl)" >&2; exit 1; }
   mkdir -p "$STATE"
   STATE=$(cd "$STATE" && pwd)
   cd "$STATE"
@@ -84,7 +87,5 @@ stop() {
   done
 }
 
-case ${1:-} in
-  start | stop) "$@" ;;
-  *) echo "usage: apiserver.sh start [controllers]|stop" >&2; exit 2 ;;
-esac
+[[ $1 != controllers ]] || takes -- "$1"
+"$@"

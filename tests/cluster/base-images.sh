@@ -5,6 +5,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 source "$HERE/progress.sh"
+takes -- "$@"
 export DOCKER_BUILDKIT=0
 use_daemon
 work=$(mktemp -d)

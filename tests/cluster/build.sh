@@ -7,6 +7,8 @@ set -euo pipefail
 [[ -z ${BIN:-} ]] || export CLUSTER_BIN=$BIN
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 source "$HERE/progress.sh"
+ALL=(kubernetes helm kind coredns kube-router metrics-server local-path-provisioner cri-tools influxdb kwok versitygw otelcol compose buildx)
+takes kubectl "${ALL[@]}" -- "$@"
 cd "$HERE/tools"
 export GOTOOLCHAIN=${GOTOOLCHAIN:-auto} CGO_ENABLED=0
 version() { go list -m -f '{{.Version}}' "$1"; }
@@ -50,7 +52,7 @@ build() {
   "build_$1"
 }
 
-(($#)) || set -- kubernetes helm kind coredns kube-router metrics-server local-path-provisioner cri-tools influxdb kwok versitygw otelcol compose buildx
+(($#)) || set -- "${ALL[@]}"
 mapfile -t wanted < <(missing "$@")
 ((${#wanted[@]})) || exit 0
 mkdir -p "$CLUSTER_BIN"

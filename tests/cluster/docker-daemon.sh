@@ -10,6 +10,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 source "$HERE/progress.sh"
 source "$HERE/lock.sh"
+takes start host sweep stop -- "${@:-nothing}"
 OURS=unix://$CLUSTER_STATE/docker.sock
 
 answers() { timeout 10 docker ${1:+--host "$1"} version --format '{{.Server.Version}}' >/dev/null 2>&1; }
@@ -34,7 +35,7 @@ start() {
 launch() {
   mkdir -p "$CLUSTER_STATE"/{data,exec}
   [[ -e $CLUSTER_STATE/ip_forward ]] || cat /proc/sys/net/ipv4/ip_forward >"$CLUSTER_STATE/ip_forward"
-  sysctl -qw net.ipv4.ip_forward=1 # before the daemon does: it would also turn the machine's FORWARD policy to DROP
+  echo 1 >/proc/sys/net/ipv4/ip_forward # before the daemon does: it would also turn the machine's FORWARD policy to DROP
   # A bridge of our own, because an address pool of the machine may be in use already. Kind's nodes get a network of their own from the pool.
   ip link show "$CLUSTER_BRIDGE" >/dev/null 2>&1 || ip link add "$CLUSTER_BRIDGE" type bridge
   ip addr replace "$CLUSTER_BRIDGE_ADDRESS" dev "$CLUSTER_BRIDGE"
@@ -90,7 +91,7 @@ stop() {
   step "ending the Docker daemon" end_daemon
   python3 "$HERE/sweep.py"
   if [[ -s $CLUSTER_STATE/ip_forward ]]; then
-    sysctl -qw net.ipv4.ip_forward="$(<"$CLUSTER_STATE/ip_forward")"
+    cat "$CLUSTER_STATE/ip_forward" >/proc/sys/net/ipv4/ip_forward
     rm -f "$CLUSTER_STATE/ip_forward"
   fi
 }
@@ -122,7 +123,4 @@ end_daemon() {
   kill -9 "$pid" 2>/dev/null || true
 }
 
-case ${1:-} in
-  start | host | sweep | stop) "$1" ;;
-  *) echo "usage: docker-daemon.sh start|host|sweep|stop" >&2; exit 2 ;;
-esac
+"$1"

@@ -8,6 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 source "$HERE/progress.sh"
 source "$HERE/lock.sh"
 
+takes --everything -- "$@"
 main() {
   take_lock down.sh
   use_daemon

@@ -9,6 +9,8 @@ source "$HERE/progress.sh"
 source "$HERE/lock.sh"
 ALL=(operator gateway file-service utility-service analytics-service timeseries-service ui-service influxdb)
 
+takes "${ALL[@]}" -- "$@"
+
 main() {
   take_lock images.sh
   use_daemon
@@ -31,7 +33,6 @@ main() {
 build() {
   local folder=$1
   [[ -d $ROOT/$folder ]] || folder=services/$1
-  [[ -f $ROOT/$folder/pyproject.toml ]] || { echo "no deployable is named $1; there are: ${ALL[*]}"; return 1; }
   local proxy=() variable
   for variable in HTTP_PROXY HTTPS_PROXY NO_PROXY; do [[ -z ${!variable:-} ]] || proxy+=(--build-arg "$variable"); done
   docker build --network host "${proxy[@]}" --build-arg "PACKAGE=$folder" --build-arg "UV_VERSION=$(sed -n 's/^UV_VERSION := //p' "$ROOT/Makefile")" \

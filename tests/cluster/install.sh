@@ -6,6 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 source "$HERE/progress.sh"
 source "$HERE/lock.sh"
 : "${CLUSTER_NAMESPACE:=opsbuddy}"
+[[ ${1:-} != -h && ${1:-} != --help ]] || takes -- "$1" # all else is for helm
 
 main() {
   take_lock install.sh

@@ -2,6 +2,8 @@
 # opsbuddy/metrics-server:local, the image that manifests/metrics-server.yaml names: the built program on nothing.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
+source "$HERE/progress.sh"
+takes -- "$@"
 use_daemon
 "$HERE/build.sh" metrics-server
 work=$(mktemp -d)

@@ -7,6 +7,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 source "$HERE/progress.sh"
+takes -- "$@"
 cd "$HERE"
 use_daemon
 export DOCKER_BUILDKIT=0 GOTOOLCHAIN=${GOTOOLCHAIN:-auto}
@@ -20,6 +21,7 @@ main() {
   if [[ $(docker image inspect -f '{{index .Config.Labels "key"}}' "$image" 2>/dev/null) == "$key" ]]; then
     save_archive
   elif [[ -s $archive ]]; then
+    ./prerequisites.sh archive
     step "loading the node image from its archive" load_archive
   elif ./pull.sh "$PUBLISHED"; then
     image=$PUBLISHED
@@ -39,6 +41,7 @@ main() {
 load_archive() { zstd -dc "$archive" | docker load -q; }
 save_archive() {
   [[ ! -s $archive ]] || return 0
+  ./prerequisites.sh archive
   rm -f "$CLUSTER_CACHE"/kind-node-*.tar.zst
   step "keeping the node image in $archive" write_archive
 }

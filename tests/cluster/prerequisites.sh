@@ -4,23 +4,27 @@
 #   ./prerequisites.sh docker       what every cluster needs
 #   ./prerequisites.sh daemon       to start a Docker daemon by hand (root, Linux)
 #   ./prerequisites.sh images       to make base images without a registry
-#   ./prerequisites.sh build        to build the cluster's parts from source
+#   ./prerequisites.sh archive      to keep the node image as one archive, and to read it
+#   ./prerequisites.sh build        to build the cluster's parts from source, and to start the API server alone
 #   ./prerequisites.sh compose      docker compose, where the docker program has no plugin for it
-#   ./prerequisites.sh browser      to test the web UI
+#   ./prerequisites.sh browser      to test the web UI, and the commands of the documents
 #   ./prerequisites.sh postgres     to test the services on PostgreSQL
 #   ./prerequisites.sh prometheus   to let a real Prometheus send to the timeseries service, and to check alert rules
 set -euo pipefail
-HERE=${BASH_SOURCE[0]%/*}
+HERE=$(dirname "${BASH_SOURCE[0]}")
+source "$HERE/progress.sh"
+takes docker daemon images archive build compose browser postgres prometheus -- "$@"
 
 # a program and the Debian package that brings it
 docker_programs=(docker:docker.io python3:python3 git:git)
 daemon_programs=(dockerd:docker.io containerd:containerd runc:runc iptables:iptables nft:nftables ip:iproute2 kmod:kmod python3:python3 setsid:util-linux)
-image_programs=(debootstrap:debootstrap zstd:zstd jq:jq)
+image_programs=(debootstrap:debootstrap)
+archive_programs=(zstd:zstd)
 compose_programs=(docker-compose:docker-compose)
-browser_programs=(chromium:chromium)
+browser_programs=(chromium:chromium curl:curl)
 postgres_programs=(/usr/lib/postgresql/15/bin/initdb:postgresql-15)
 prometheus_programs=(prometheus:prometheus promtool:prometheus)
-build_programs=(pkg-config:pkg-config gcc:gcc cc:gcc git:git)
+build_programs=(pkg-config:pkg-config gcc:gcc cc:gcc git:git openssl:openssl)
 GO_WANTED=1.26.0 CARGO_WANTED=1.74.0
 
 has() { [[ -x $1 ]] || command -v "$1" >/dev/null 2>&1; }
@@ -59,8 +63,6 @@ need() { # need WHAT FOR program:package...
 install_packages() {
   local purpose=$1
   shift
-  # shellcheck source=progress.sh
-  source "$HERE/progress.sh"
   # A package must not start a daemon of its own: the machine's service manager would keep it, and `down` would not know of it.
   step "installing $* to $purpose" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 sh -c \
     'apt-get update -q && apt-get install -y -q --no-install-recommends "$@"' sh "$@"
@@ -97,10 +99,10 @@ case ${1:-docker} in
   docker) need "run a cluster" "${docker_programs[@]}" ;;
   daemon) need "start a Docker daemon" "${daemon_programs[@]}" ;;
   images) need "make images without a registry" "${image_programs[@]}" ;;
+  archive) need "keep the node image as an archive" "${archive_programs[@]}" ;;
   build) need "build the cluster's parts" "${build_programs[@]}" && need_go && need_cargo ;;
   compose) docker compose version >/dev/null 2>&1 || need "run docker compose" "${compose_programs[@]}" ;;
   browser) need "test the web UI" "${browser_programs[@]}" ;;
   postgres) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need "test on PostgreSQL" "${postgres_programs[@]}" ;;
   prometheus) need "test remote write" "${prometheus_programs[@]}" ;;
-  *) echo "usage: prerequisites.sh docker|daemon|images|build|compose|browser|postgres|prometheus" >&2; exit 2 ;;
 esac

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What a person sees while the cluster is made, on stderr: one line a step with the seconds since the outermost script began. To be sourced.
+# What a person sees of the scripts: what one does and takes, and on stderr while the cluster is made one line a step with the seconds since the
+# outermost script began. To be sourced.
 : "${CLUSTER_STARTED:=$(date +%s)}"
 export CLUSTER_STARTED
 
@@ -8,6 +9,23 @@ die() {
   printf '%s\n' "$@" >&2
   exit 1
 }
+
+# takes WORD... -- "$@": answers --help with the comment at the script's head, and refuses a word that is none of these before anything is done.
+takes() {
+  local known=' ' word
+  while [[ $1 != -- ]]; do
+    known+="$1 "
+    shift
+  done
+  shift
+  for word; do
+    case $word in
+      -h | --help) head_comment; exit 0 ;;
+      *) [[ $known == *" $word "* ]] || { { echo "$(basename "$0") does not take '$word'."; head_comment; } >&2; exit 2; } ;;
+    esac
+  done
+}
+head_comment() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
 
 # step WHAT COMMAND...: runs the command out of sight. A line when it begins, one every 15 s while it runs, the end of its output when it fails.
 # The command may be a function; it runs in a subshell that ends at its first failing line, provided that `step` itself is no condition (`step ... || x`).

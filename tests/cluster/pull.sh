@@ -6,6 +6,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 source "$HERE/progress.sh"
+[[ $# == 1 && $1 != -* ]] || takes -- "${@:-nothing}"
 use_daemon
 image=$1 silent=$CLUSTER_CACHE/no-registry
 ! docker image inspect "$image" >/dev/null 2>&1 || exit 0

@@ -8,6 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 source "$HERE/progress.sh"
 source "$HERE/lock.sh"
 
+takes --created -- "$@"
 main() {
   "$HERE/prerequisites.sh" docker
   take_lock up.sh
