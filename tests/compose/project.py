@@ -7,9 +7,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.contract.description.installation import PORTS
 
 ROOT = Path(__file__).parents[2]
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
 NAME = "opsbuddy-test"
 LABEL = f"label=com.docker.compose.project={NAME}"
 OFFSET = 24000  # beside a demo, and below the range from which the kernel gives ports away

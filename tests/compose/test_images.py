@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from tests.compose.project import OFFSET, run
-from tests.compose.test_file import SERVICES
+from tests.compose.project import OFFSET, SERVICES, run
 from tests.contract.description.installation import PORTS
 from tests.support.wait import eventually
 

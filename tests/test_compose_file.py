@@ -1,16 +1,11 @@
 """What docker-compose.yaml has to have in common with the rest of the repository."""
 
 import tomllib
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
+from tests.compose.project import ROOT, SERVICES
 from tests.contract.description.installation import PORTS
-
-ROOT = Path(__file__).parents[2]
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
 
 
 @pytest.mark.parametrize("name", PORTS)
