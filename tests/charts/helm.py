@@ -1,6 +1,5 @@
 """Helm as a program: the charts rendered with values, as objects."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,9 +9,9 @@ from typing import Any
 import yaml
 
 from tests.charts.values import CHARTS
+from tests.support.programs import BIN
 
 OPERATOR, STACK = CHARTS / "opsbuddy-operator", CHARTS / "opsbuddy"
-CACHE = Path(os.environ.get("OPSBUDDY_CACHE", Path.home() / ".cache/opsbuddy"))
 MONITORING = tuple(
     part
     for kind in ("ServiceMonitor", "PrometheusRule")
@@ -29,7 +28,7 @@ class HelmError(Exception):
 
 def binary() -> str | None:
     """Return helm's path: the one of the cluster's programs, else that on PATH."""
-    built = CACHE / "bin/helm"
+    built = BIN / "helm"
     return str(built) if built.exists() else shutil.which("helm")
 
 

@@ -18,7 +18,7 @@ def test_what_helm_makes_of_the_charts_is_in_step(path):
 def test_writing_without_helm_writes_the_rest_and_says_how_to_get_it(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(generated, "BY_SERVICES", {})  # to ask all services takes seconds
     monkeypatch.setattr(generated, "ROOT", tmp_path)
-    monkeypatch.setattr(helm, "CACHE", tmp_path)
+    monkeypatch.setattr(helm, "BIN", tmp_path)
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     assert generated.write() == 1
     assert all((tmp_path / path).exists() for path in generated.FILES)

@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.programs import BIN
+
 SCRIPTS = Path(__file__).parent
-CACHE = Path(os.environ.get("CLUSTER_CACHE", Path.home() / ".cache/opsbuddy"))
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def place(name: str) -> Iterator[Place]:
         "CLUSTER_DAEMON": "own",
         "CLUSTER_STATE": str(folder / "state"),
         "CLUSTER_CACHE": str(folder / "cache"),
-        "CLUSTER_BIN": str(CACHE / "bin"),
+        "CLUSTER_BIN": str(BIN),
         "CLUSTER_KUBECONFIG": str(folder / "kubeconfig"),
     }
     for inherited in ("DOCKER_HOST", "CLUSTER_LOCK_HELD", "CLUSTER_STARTED", "KUBECONFIG"):

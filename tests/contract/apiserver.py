@@ -10,10 +10,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.programs import BIN
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests/cluster/apiserver.sh"
 CRD = ROOT / "crds/opsbuddyservices.opsbuddy.dev.yaml"
-BIN = Path(os.environ.get("OPSBUDDY_CACHE", Path.home() / ".cache/opsbuddy")) / "bin"
 
 
 def _free_ports(count: int) -> list[int]:

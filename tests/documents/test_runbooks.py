@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.charts.helm import CACHE, STACK, of_kind, render
+from tests.charts.helm import STACK, of_kind, render
 from tests.documents.runbook import ROOT, Step, names, sources, steps
+from tests.support.programs import BIN
 
 STEPS = list(steps())
 SAMPLES = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "manifests" / "samples").glob("*.yaml"))]
@@ -96,7 +97,7 @@ def test_what_kubectl_is_asked_for_is_there() -> None:
 @pytest.mark.parametrize("step", of("kubectl"), ids=lambda step: f"{step.page}: {' '.join(step.words[1:4])}")
 def test_kubectl_takes_the_command(step: Step, tmp_path: Path) -> None:
     """It is asked against nobody: what it does not understand it says before it looks for a server."""
-    program = CACHE / "bin" / "kubectl"
+    program = BIN / "kubectl"
     assert program.exists(), "kubectl is missing: make it with tests/cluster/build.sh kubectl"
     words = [word.replace("$SERVICE", "file-service") for word in step.words[1:]]
     nobody = [

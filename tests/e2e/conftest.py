@@ -13,10 +13,10 @@ from tests.e2e.failure import report
 from tests.e2e.namespaces import PREFIX
 from tests.e2e.operator_pods import Operator, OperatorPods
 from tests.e2e.release import STACK, Release
+from tests.support.programs import CACHE
 from tests.ui.conftest import browser
 
 __all__ = ["browser"]  # a fixture of the web UI's tests
-CACHE = Path(os.environ.get("CLUSTER_CACHE", Path.home() / ".cache/opsbuddy"))
 KUBECONFIG = Path(os.environ.get("CLUSTER_KUBECONFIG", CACHE / "kubeconfig"))
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 

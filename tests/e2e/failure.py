@@ -3,8 +3,9 @@
 import subprocess
 from pathlib import Path
 
-from tests.contract.apiserver import BIN
+from tests.support.programs import BIN
 
+PATIENCE = 20  # seconds for an answer
 STATES = "{range .items[*]}{.metadata.name}: {range .status.conditions[*]}{.type}={.status} {.reason}: {.message} | {end}{'\\n'}{end}"
 
 
@@ -13,10 +14,14 @@ def report(kubeconfig: Path, namespace: str) -> str:
 
     def say(*arguments: str) -> str:
         command = [BIN / "kubectl", "--kubeconfig", kubeconfig, "-n", namespace, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-        return f"$ kubectl -n {namespace} {' '.join(arguments)}\n{done.stdout}{done.stderr}"
+        asked = f"$ kubectl -n {namespace} {' '.join(arguments)}\n"
+        try:  # the test has failed already, and what else can be told shall be
+            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"{asked}{error}\n"
+        return f"{asked}{done.stdout}{done.stderr}"
 
-    pods = say("get", "pods", "-o", "name").splitlines()[1:]
+    pods = [line for line in say("get", "pods", "-o", "name").splitlines() if line.startswith("pod/")]
     return "\n".join(
         [
             say(

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.contract.apiserver import BIN
 from tests.contract.description.installation import PORTS
+from tests.support.programs import BIN
 
 
 @contextmanager

@@ -39,6 +39,15 @@ class Load:
 
         await eventually(asked, within=30, every=0.3, what=f"{least} further requests")
 
+    @asynccontextmanager
+    async def never(self, outcome: str) -> AsyncIterator[None]:
+        """See to it that no request ends so from now on until the block has ended, and that there were requests in that time."""
+        await self.goes_on()  # what ended before is counted by then
+        before = (await self.outcomes()).get(outcome, 0)
+        yield
+        await self.goes_on()
+        assert (await self.outcomes()).get(outcome, 0) == before, f"{outcome}, where it must not be"
+
     async def answered(self, outcome: str, least: int = 1) -> None:
         async def seen() -> bool:
             return (await self.outcomes()).get(outcome, 0) >= least

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx2
 
-from tests.contract.apiserver import BIN
 from tests.contract.operator_process import writes
+from tests.support.programs import BIN
 
 NAME = "opsbuddy-operator"
 SELECTOR = f"app.kubernetes.io/name={NAME}"
@@ -32,6 +32,10 @@ class OperatorPods:
         command = self._kubectl(*arguments)
         self._watch = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         threading.Thread(target=self._read, args=(self._watch,), daemon=True).start()
+
+    def watching(self) -> bool:
+        """Tell whether everything since the start was seen."""
+        return self._watch is not None and self._watch.poll() is None
 
     def stop(self) -> None:
         for process in (self._watch, *self._followers.values()):

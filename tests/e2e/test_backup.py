@@ -13,9 +13,9 @@ import httpx2
 import pytest
 
 from backup.installation import KEEPING
-from tests.contract.apiserver import BIN
 from tests.e2e.forward import port_forward
 from tests.e2e.release import STACK, Release
+from tests.support.programs import BIN
 from tests.support.wait import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]

@@ -16,6 +16,7 @@ FORM = {"category": "system", "value": "true"}
 READ: Request = ("GET", "/api/web/health", None)
 WRITE: Request = ("POST", "/api/web/configs", FORM)  # a gateway must not repeat it
 OTHER: Request = ("GET", "/api/other/health", None)
+GONE = "GET /api/other/health 404"
 
 
 async def answers(cluster: Cluster, path: str) -> int:
@@ -44,21 +45,24 @@ async def test_routes_are_added_changed_and_removed_without_a_failed_request(clu
     await cluster.apply(service("other"))
     await asyncio.gather(*(cluster.until(name, within=60) for name in ("gateway", "web", "other")))
     async with load(cluster, READ, WRITE, OTHER) as running:
-        await running.answered("GET /api/other/health 404")
+        await running.answered(GONE)
         await route(cluster, "other", {"prefix": "/api/other"})
         await shows(cluster, "/api/other/health", 200)
-        await route(cluster, "web", {"prefix": "/api/web", "loadBalancing": "LeastRequest", "timeout": "20s"})
-        await running.goes_on()
+        async with running.never(GONE):
+            await route(cluster, "web", {"prefix": "/api/web", "loadBalancing": "LeastRequest", "timeout": "20s"})
+            await route(cluster, "other", {"prefix": "/api/other", "timeout": "20s"})
         await route(cluster, "other", {"prefix": "/api/moved"})
         await shows(cluster, "/api/moved/health", 200)
         await shows(cluster, "/api/other/health", 404)
         await route(cluster, "other", {"prefix": "/api/other"})
         await shows(cluster, "/api/other/health", 200)
+        async with running.never(GONE):
+            pass
         await cluster.delete("obs", "other")
         await shows(cluster, "/api/other/health", 404)
     outcomes = await running.outcomes()
     assert failed(outcomes, ["200", "201", "404"]) == {}
-    assert {outcome for outcome in outcomes if outcome.endswith(" 404")} == {"GET /api/other/health 404"}
+    assert {outcome for outcome in outcomes if outcome.endswith(" 404")} == {GONE}
 
 
 async def test_a_rolling_update_of_the_gateway_and_of_a_service_loses_no_request(cluster):

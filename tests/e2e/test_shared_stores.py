@@ -1,5 +1,6 @@
 """The file service on PostgreSQL and S3, by the values of the chart: two pods, no volume, one truth."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,15 @@ import pytest
 from tests.charts import helm
 from tests.charts.effects import nested
 from tests.compose.project import run
-from tests.contract.apiserver import BIN
 from tests.contract.cluster import Cluster
 from tests.e2e.forward import port_forward
 from tests.e2e.resources import TIGHT, secret
 from tests.support import store_images
+from tests.support.programs import BIN
 from tests.support.wait import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.namespaced, pytest.mark.timeout(500)]
+CLUSTER = os.environ.get("CLUSTER_NAME", "opsbuddy")
 STARTED = 200  # seconds within which the stores, and then the pods, start on a machine that has much to do
 PASSWORD, KEY = "password-of-this-test", "key-of-this-test"
 OF_FILES = "services.file-service."
@@ -35,7 +37,7 @@ VALUES = {
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> None:
     store_images.build(tmp_path_factory.mktemp("images"))
-    run(str(BIN / "kind"), "load", "docker-image", "--name", "opsbuddy", store_images.POSTGRES, store_images.S3)
+    run(str(BIN / "kind"), "load", "docker-image", "--name", CLUSTER, store_images.POSTGRES, store_images.S3)
 
 
 def stores() -> dict[str, Any]:

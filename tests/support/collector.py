@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.influxdb import BINARY as INFLUXD
 from tests.support.influxdb import free_port
+from tests.support.programs import BIN
 from tests.support.wait import eventually
 
-BINARY = INFLUXD.with_name("otelcol")
+BINARY = BIN / "otelcol"
 _SERVICE = re.compile(r"^ +-> service\.name: Str\((.*)\)$", re.MULTILINE)
 _FIELD = re.compile(r"^    (Trace ID|Parent ID|ID|Name|Kind) +: ?(.*)$", re.MULTILINE)
 _ATTRIBUTE = re.compile(r"^     -> ([\w.]+): \w+\((.*)\)$", re.MULTILINE)

@@ -1,7 +1,6 @@
 """A real InfluxDB 2: one process for the session, a fresh bucket for each test."""
 
 import json
-import os
 import socket
 import subprocess
 import time
@@ -14,7 +13,9 @@ from uuid import uuid4
 
 import pytest
 
-BINARY = Path(os.environ.get("OPSBUDDY_CACHE", Path.home() / ".cache/opsbuddy")) / "bin/influxd"
+from tests.support.programs import BIN
+
+BINARY = BIN / "influxd"
 ORG, TOKEN = "opsbuddy", "test-token"
 
 

@@ -15,10 +15,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from aws_request_signer import AwsRequestSigner
 
-from tests.support.influxdb import BINARY as INFLUXD
 from tests.support.influxdb import free_port
+from tests.support.programs import BIN
 
-BINARY = INFLUXD.with_name("versitygw")
+BINARY = BIN / "versitygw"
 KEY, SECRET, REGION = "test-key", "test-secret", "us-east-1"
 
 
