@@ -254,6 +254,40 @@ class TestEnvironmentAndPorts:
                 assert str(port) in table
 
 
+class TestEdits:
+    """A label more in a selector selects nothing; of some fields the API server takes only one, whoever set it."""
+
+    @pytest.mark.parametrize(
+        ("kind", "edit"),
+        [
+            ("service", [{"op": "add", "path": "/spec/selector/x", "value": "y"}]),
+            ("networkpolicy", [{"op": "add", "path": "/spec/podSelector/matchLabels/x", "value": "y"}]),
+            ("networkpolicy", [{"op": "add", "path": "/spec/ingress/0/ports", "value": [{"port": 1}]}]),
+            ("poddisruptionbudget", [{"op": "move", "from": "/spec/maxUnavailable", "path": "/spec/minAvailable"}]),
+            ("deployment", [{"op": "replace", "path": "/spec/template/spec/containers/0/readinessProbe", "value": {"exec": {"command": ["x"]}}}]),
+            ("deployment", [{"op": "replace", "path": "/spec/template/spec/containers/0/env/3", "value": {"name": "POD_NAME", "value": "x"}}]),
+            ("deployment", [{"op": "replace", "path": "/spec/template/spec/volumes/0", "value": {"name": "tmp", "secret": {"secretName": "x"}}}]),
+        ],
+        ids=["service", "network policy", "ports", "disruption budget", "probe", "environment", "volume"],
+    )  # fmt: skip
+    async def test_what_somebody_puts_in_the_place_of_ours_goes_again(self, cluster, run, kind, edit):
+        await cluster.apply(resource(disruptionBudget={"maxUnavailable": 1}, networkPolicy={}))
+        await cluster.until("web", "Progressing")
+
+        def spec():
+            return json.loads(run("get", kind, "web", "-o", "json"))["spec"]
+
+        before = spec()
+        edited = run("patch", kind, "web", "--type=json", "-p", json.dumps(edit), "-o", "json")
+        assert json.loads(edited)["spec"] != before
+
+        async def undone():
+            return spec() == before
+
+        await eventually(undone, within=SOON, what=f"{kind} is as before")
+        assert (await cluster.condition("web", "Stalled"))["status"] == "False"
+
+
 class TestStorage:
     """OT-CONTAINER-KIT/redis-operator#1668, pingcap/tidb-operator#5651, strimzi/strimzi-kafka-operator#10818."""
 

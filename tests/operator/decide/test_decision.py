@@ -1,3 +1,4 @@
+import copy
 from dataclasses import replace
 
 import pytest
@@ -92,14 +93,22 @@ def test_a_claim_of_another_name_that_is_ours_is_not_deleted_either():
     assert decide(replace(observed, children=(*observed.children, renamed))).delete == ()
 
 
-def test_an_object_that_only_carries_our_labels_is_not_deleted():
+def orphaned(**metadata):
+    """Return what is observed with a policy that has no owner and is not asked for any more."""
     observed = applied(Observed(resource(networkPolicy={})))
     policy = child(observed, "NetworkPolicy")
-    copied = {
-        **policy,
-        "metadata": {name: value for name, value in policy["metadata"].items() if name != "ownerReferences"},
-    }
-    assert decide(changed(with_child(observed, copied), networkPolicy=None)).delete == ()
+    kept = {name: value for name, value in policy["metadata"].items() if name != "ownerReferences"}
+    return changed(with_child(observed, {**policy, "metadata": {**kept, **metadata}}), networkPolicy=None)
+
+
+@pytest.mark.parametrize("copied", [{"name": "web-copy"}, {"annotations": {}}], ids=["of another name", "written anew"])
+def test_an_object_that_only_carries_our_labels_is_not_deleted(copied):
+    assert decide(orphaned(**copied)).delete == ()
+
+
+def test_what_an_orphaning_deletion_left_goes_when_nobody_asks_for_it():
+    """An autoscaler that stays would fight for the replicas."""
+    assert kinds(decide(orphaned()).delete) == ["NetworkPolicy"]
 
 
 TAKEN = {
@@ -396,3 +405,95 @@ class TestPorts:
         fields = {"f:spec": {"f:ports": {'k:{"port":9,"protocol":"TCP"}': {}}}}
         edited = self.other(with_child(observed, {**live, "spec": {**live["spec"], "ports": ports}}), "Service", fields)
         assert decide(edited) == Decision()
+
+
+class TestAlternatives:
+    """Of some fields only one may be set. Server-side apply leaves what somebody else set, and the API server refuses both together."""
+
+    def edited(self, kind, change, *path):
+        """Somebody changed the object by hand: `change` gets its spec, `path` leads to what it set."""
+        whole = {
+            "disruptionBudget": {"maxUnavailable": 1},
+            "env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}],
+        }
+        observed = applied(Observed(resource(**whole)))
+        live = copy.deepcopy(child(observed, kind))
+        change(live["spec"])
+        fields: dict[str, object] = {}
+        for part in reversed(path):
+            fields = {f"k:{part}" if part.startswith("{") else f"f:{part}": fields}
+        return with_child(observed, managed(live, fields, "kubectl-edit", "Update"))
+
+    def pod(self, spec):
+        return spec["template"]["spec"]
+
+    def test_a_value_in_the_place_of_a_reference(self):
+        def change(spec):
+            spec["template"]["spec"]["containers"][0]["env"][-1] = {"name": "A", "value": "1"}
+
+        path = ("spec", "template", "spec", "containers", '{"name":"web"}', "env", '{"name":"A"}', "value")
+        (patch,) = decide(self.edited("Deployment", change, *path)).repair
+        (container,) = self.pod(patch["spec"])["containers"]
+        assert container == {
+            "name": "web",
+            "env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "x"}}, "value": None}],
+        }
+
+    def test_another_source_of_a_value(self):
+        def change(spec):
+            spec["template"]["spec"]["containers"][0]["env"][-1]["valueFrom"] = {
+                "secretKeyRef": {"name": "db", "key": "k"}
+            }
+
+        entry = ("containers", '{"name":"web"}', "env", '{"name":"A"}', "valueFrom", "secretKeyRef")
+        (patch,) = decide(self.edited("Deployment", change, "spec", "template", "spec", *entry)).repair
+        (container,) = self.pod(patch["spec"])["containers"]
+        assert container["env"] == [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "x"}, "secretKeyRef": None}}]
+
+    def test_another_probe(self):
+        def change(spec):
+            spec["template"]["spec"]["containers"][0]["readinessProbe"] = {"exec": {"command": ["x"]}}
+
+        path = ("spec", "template", "spec", "containers", '{"name":"web"}', "readinessProbe", "exec")
+        (patch,) = decide(self.edited("Deployment", change, *path)).repair
+        (container,) = self.pod(patch["spec"])["containers"]
+        assert container["readinessProbe"].keys() == {"httpGet", "exec"}
+        assert container["readinessProbe"]["exec"] is None
+
+    def test_another_kind_of_volume(self):
+        def change(spec):
+            spec["template"]["spec"]["volumes"][0] = {"name": "tmp", "secret": {"secretName": "x"}}
+
+        path = ("spec", "template", "spec", "volumes", '{"name":"tmp"}', "secret")
+        decision = decide(self.edited("Deployment", change, *path))
+        assert self.pod(decision.repair[0]["spec"]) == {"volumes": [{"name": "tmp", "emptyDir": {}, "secret": None}]}
+        assert kinds(decision.apply) == ["Deployment"]
+
+    def test_another_limit_of_a_disruption_budget(self):
+        def change(spec):
+            spec["minAvailable"] = 3
+            del spec["maxUnavailable"]
+
+        (patch,) = decide(self.edited("PodDisruptionBudget", change, "spec", "minAvailable")).repair
+        assert patch["spec"] == {"maxUnavailable": 1, "minAvailable": None}
+
+    def test_what_only_we_had_set_goes_by_itself(self):
+        observed = applied(
+            Observed(resource(disruptionBudget={"maxUnavailable": 1}, env=[{"name": "A", "value": "1"}]))
+        )
+        changes = {
+            "disruptionBudget": {"minAvailable": 1},
+            "env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}],
+        }
+        decision = decide(changed(observed, **changes))
+        assert decision.repair == ()
+        assert kinds(decision.apply) == ["Deployment", "PodDisruptionBudget"]
+
+    def test_what_is_no_alternative_stays(self):
+        def change(spec):
+            spec["template"]["spec"]["containers"][0]["env"][-1:] = [{"name": "B", "value": "1"}]
+
+        path = ("spec", "template", "spec", "containers", '{"name":"web"}', "env", '{"name":"B"}', "value")
+        decision = decide(self.edited("Deployment", change, *path))
+        assert decision.repair == ()
+        assert kinds(decision.apply) == ["Deployment"]

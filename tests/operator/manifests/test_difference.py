@@ -57,6 +57,20 @@ def test_a_lost_annotation_is_put_back():
         ({"rollingUpdate": None}, {"rollingUpdate": {"maxSurge": 1}}),
         ({"ports": [{"port": 80, "protocol": "TCP"}]}, {"ports": [{"port": 81, "protocol": "TCP"}]}),
         ({"rules": [{"a": 1}]}, {"rules": [{"a": 1}, {"a": 2}]}),
+        ({"volumes": [{"name": "tmp", "emptyDir": {}}]}, {"volumes": [{"name": "tmp", "secret": {"secretName": "x"}}]}),
+        ({"selector": {"a": "1"}}, {"selector": {"a": "1", "added": ""}}),
+        ({"selector": {"matchLabels": {"a": "1"}}}, {"selector": {"matchLabels": {"a": "1", "added": ""}}}),
+        (
+            {"podSelector": {"matchLabels": {"a": "1"}}},
+            {"podSelector": {"matchLabels": {"a": "1"}, "matchExpressions": [{}]}},
+        ),
+        ({"nodeSelector": {"a": "1"}}, {"nodeSelector": {"a": "1", "added": ""}}),
+        (
+            {"ingress": [{"from": [{"podSelector": {}}]}]},
+            {"ingress": [{"from": [{"podSelector": {}}], "ports": [{"port": 1}]}]},
+        ),
+        ({"ingress": [{"from": [{"podSelector": {}}]}]}, {"ingress": [{"from": [{"namespaceSelector": {}}]}]}),
+        ({"rules": [{"verbs": ["get"]}]}, {"rules": [{"verbs": ["get"], "resourceNames": ["x"]}]}),
     ],
 )
 def test_a_hand_edit_of_a_field_of_ours_is_seen(ours, theirs):
@@ -75,7 +89,8 @@ def test_a_hand_edit_of_a_field_of_ours_is_seen(ours, theirs):
         ({"rollingUpdate": None}, {}),
         ({"ports": [{"containerPort": 80}]}, {"ports": [{"containerPort": 80, "protocol": "TCP"}]}),
         ({"env": [{"name": "A"}]}, {"env": [{"name": "INJECTED"}, {"name": "A"}]}),
-        ({"rules": [{"a": 1}]}, {"rules": [{"a": 1, "added": 2}]}),
+        ({"tolerations": [{"a": 1}]}, {"tolerations": [{"a": 1, "added": 2}]}),
+        ({"selector": {"matchLabels": {"a": "1"}}}, {"selector": {"matchLabels": {"a": "1"}}}),
     ],
 )
 def test_the_servers_way_of_writing_is_no_difference(ours, theirs):

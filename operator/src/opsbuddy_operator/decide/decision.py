@@ -1,12 +1,12 @@
 from collections.abc import Iterator, Mapping
 
 from opsbuddy_core.resource import OpsBuddyServiceSpec
+from opsbuddy_operator.decide import alternatives, ports
 from opsbuddy_operator.decide.desired import desired, is_autoscaled
 from opsbuddy_operator.decide.ownership import applied_by_us, controller, is_leaving
 from opsbuddy_operator.decide.parsing import InvalidSpecError, spec_of
-from opsbuddy_operator.decide.ports import repair
 from opsbuddy_operator.manifests.difference import needs_apply
-from opsbuddy_operator.models import Decision, Object, Observed, Ref, ref
+from opsbuddy_operator.models import MANIFEST_HASH, Decision, Object, Observed, Ref, ref
 
 _NEEDS = {
     # A taken name must not lend its object to us: a foreign account's rights, a foreign claim's data, a foreign Deployment to scale.
@@ -41,7 +41,12 @@ def decide(observed: Observed) -> Decision:
     return Decision(
         apply=tuple(pending),
         handover=tuple(_handovers(spec, possible, present, pending)),
-        repair=tuple(patch for manifest, live in changed if (patch := repair(manifest, live))),
+        repair=tuple(
+            patch
+            for manifest, live in changed
+            for rule in (ports, alternatives)
+            if (patch := rule.repair(manifest, live))
+        ),
         delete=_superfluous(wanted, present, observed),
         awaited=awaited,
     )
@@ -79,14 +84,21 @@ def _handovers(
 def _superfluous(wanted: tuple[Object, ...], present: Mapping[Ref, Object], observed: Observed) -> tuple[Ref, ...]:
     """Name the children that the spec no longer asks for. Never a claim: data are not removed by leaving something out."""
     kept = {ref(manifest) for manifest in wanted}
-    uid = observed.resource["metadata"]["uid"]
     return tuple(
         sorted(
             name
             for name, child in present.items()
             if name not in kept
             and name.kind != "PersistentVolumeClaim"
-            and (controller(child) or {}).get("uid") == uid
+            and _made_for(child, observed.resource)
             and "deletionTimestamp" not in child["metadata"]
         )
     )
+
+
+def _made_for(child: Object, resource: Object) -> bool:
+    """Tell whether we made the object for this resource, or for one of its name that was deleted without it; not a copy that somebody made."""
+    metadata = child["metadata"]
+    if owner := controller(child):
+        return bool(owner.get("uid") == resource["metadata"]["uid"])
+    return metadata["name"] == resource["metadata"]["name"] and MANIFEST_HASH in (metadata.get("annotations") or {})

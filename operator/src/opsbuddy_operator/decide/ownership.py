@@ -50,6 +50,11 @@ def applied_by_us(live: Object, *path: str) -> bool:
     return any(_fields(entry, path) is not None for entry in _managers(live, ours=True))
 
 
+def is_of_others(live: Object, *path: str) -> bool:
+    """Tell whether others than our server-side apply own a field, wholly or in part."""
+    return any(_fields(entry, path) is not None for entry in _managers(live, ours=False))
+
+
 def entries_of_others(live: Object, *path: str) -> list[dict[str, Any]]:
     """Return the keys of those entries of a list that others than our server-side apply own, wholly or in part."""
     found = [_fields(entry, path) or {} for entry in _managers(live, ours=False)]

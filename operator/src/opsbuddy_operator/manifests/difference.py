@@ -1,4 +1,4 @@
-"""Whether a live object is what it should be. What others added to it is left alone."""
+"""Whether a live object is what it should be. What others added to it is left alone, but for what has one owner as a whole."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +9,23 @@ from opsbuddy_operator.manifests.stamp import digest
 from opsbuddy_operator.models import MANIFEST_HASH, Object
 
 _QUANTITIES = frozenset({"requests", "limits", "sizeLimit"})
-_NEVER_ASSUMED = frozenset({"automountServiceAccountToken", "allowPrivilegeEscalation"})  # absent means true
+_NEVER_ASSUMED = frozenset(
+    {"automountServiceAccountToken", "allowPrivilegeEscalation", "emptyDir"}
+)  # absent means something else
+# Under server-side apply one owner has all of these: a label that somebody adds to a selector changes what is selected.
+_WHOLE = frozenset(
+    {
+        "from",
+        "ingress",
+        "labelSelector",
+        "matchLabels",
+        "namespaceSelector",
+        "nodeSelector",
+        "podSelector",
+        "rules",
+        "selector",
+    }
+)
 Difference = tuple[str, Any]
 """Where it is, and what is there instead."""
 
@@ -53,6 +69,8 @@ def differences(desired: Any, live: Any, field: str = "", path: str = "") -> Ite
                 yield from differences(value, live.get(name), name, f"{path}.{name}")
             elif not _same_quantity(value, live.get(name)):
                 yield f"{path}.{name}", live.get(name)
+        if field in _WHOLE:
+            yield from ((f"{path}.{name}", live[name]) for name in live if name not in desired)
     elif isinstance(desired, list) and isinstance(live, list):
         yield from _differences_of_lists(desired, live, field, path)
     elif desired != live and not (field in _QUANTITIES and _same_quantity(desired, live)):
@@ -68,7 +86,7 @@ def _differences_of_lists(desired: list[Any], live: list[Any], field: str, path:
         yield path, live
     else:
         for number, (one, other) in enumerate(zip(desired, live, strict=True)):
-            yield from differences(one, other, path=f"{path}[{number}]")
+            yield from differences(one, other, field if field in _WHOLE else "", f"{path}[{number}]")
 
 
 def _same_quantity(desired: Any, live: Any) -> bool:
