@@ -162,12 +162,14 @@ async def test_a_leader_that_cannot_renew_stops_to_write(apiserver, cluster, tmp
         await cluster.until("second", "Progressing", within=40)  # somebody else never renews
 
 
-def restricted(kubeconfig: Path, namespace: str, folder: Path) -> Path:
-    """Return a kubeconfig of the account that the chart makes for one namespace, with the rights that it gives it and no other."""
-    values = {"watchNamespaces": [namespace], "crds": {"enabled": False}}
+def restricted(kubeconfig: Path, namespace: str, folder: Path, *more: str) -> Path:
+    """Return a kubeconfig of the account that the chart makes for these namespaces, with the rights that it gives it and no other."""
+    values = {"watchNamespaces": [namespace, *more], "crds": {"enabled": False}}
     made = helm.render(helm.OPERATOR, values, namespace=namespace)
     rights = [obj for obj in made if obj["kind"] in {"ServiceAccount", "Role", "RoleBinding"}]
-    kubectl(kubeconfig, "apply", "-n", namespace, "-f", "-", document=rights)
+    for obj in rights:
+        obj["metadata"].setdefault("namespace", namespace)
+    kubectl(kubeconfig, "apply", "-f", "-", document=rights)
     token = kubectl(kubeconfig, "create", "token", ACCOUNT, "-n", namespace).strip()
     config = yaml.safe_load(kubeconfig.read_text())
     config["users"][0]["user"] = {"token": token}
@@ -205,6 +207,26 @@ async def test_a_role_in_one_namespace_is_enough(apiserver, cluster, tmp_path):
             await quiet(cluster, process)
     assert "forbidden" not in process.log.read_text().lower()
     assert not process.records("ERROR")
+    assert not process.records("TEXT")
+
+
+async def test_a_namespace_that_is_deleted_with_its_rights_keeps_no_other_from_being_served(
+    apiserver, cluster, tmp_path
+):
+    gone = f"{cluster.namespace}-gone"
+    kubectl(apiserver, "create", "namespace", gone)
+    kubeconfig = restricted(apiserver, cluster.namespace, tmp_path, gone)
+    kubectl(apiserver, "delete", "rolebindings", "--all", "-n", gone)
+    settings = {"WATCH_NAMESPACES": f"{gone},{cluster.namespace}", "POD_NAMESPACE": cluster.namespace}
+    with operator(kubeconfig, tmp_path, **settings, AUDIT_SECONDS="1") as process:
+        await process.ready()
+        await cluster.apply(resource(serviceMonitor={}))
+        await cluster.until("web", "Stalled", reason="ApiMissing")
+        assert await cluster.get("deployments", "web")
+        there = Cluster(cluster.session, gone)
+        await there.apply(resource())
+        restricted(apiserver, cluster.namespace, tmp_path, gone)
+        await there.until("web", "Progressing", within=80)
     assert not process.records("TEXT")
 
 

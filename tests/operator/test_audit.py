@@ -2,12 +2,14 @@ import asyncio
 
 import pytest
 
+from opsbuddy_operator.cluster.api import ForbiddenError
 from opsbuddy_operator.cluster.kinds import CONFIG_MAP
 from opsbuddy_operator.cluster.store import Store
 from opsbuddy_operator.models import Key, Subject, ref
 from opsbuddy_operator.queue import Queue
 from opsbuddy_operator.reconcile import audit as module
 from opsbuddy_operator.reconcile.audit import Audit
+from opsbuddy_operator.reconcile.namespaces import Namespaces
 from opsbuddy_operator.reconcile.news import News
 from tests.support.fake_cluster import FakeCluster
 
@@ -23,7 +25,7 @@ class NoRoutes:
 def parts(monkeypatch):
     monkeypatch.setattr(module, "LAG", 0)
     cluster, store, queue = FakeCluster(), Store(), Queue()
-    return cluster, store, queue, Audit(cluster, store, News(store, queue, NoRoutes()), ())
+    return cluster, store, queue, Audit(cluster, store, News(store, queue, NoRoutes()), Namespaces(cluster, ()))
 
 
 def child(**data):
@@ -125,3 +127,35 @@ async def test_it_becomes_complete_while_objects_change_all_the_time(parts):
     ever_newer(cluster, store)
     await asyncio.wait_for(audit.wait_until_complete(), 5)
     assert audit.complete
+
+
+def gone(name: str):
+    """With a namespace go the rights in it."""
+    return lambda _, where: ForbiddenError(f"{name} is forbidden") if where.namespace == name else None
+
+
+async def test_a_namespace_that_may_not_be_read_keeps_no_other_from_being_known(monkeypatch):
+    monkeypatch.setattr(module, "LAG", 0)
+    cluster, store, queue = FakeCluster(), Store(), Queue()
+    namespaces = Namespaces(cluster, ("gone", "t"))
+    audit = Audit(cluster, store, News(store, queue, NoRoutes()), namespaces)
+    store.put(cluster.put(child()))
+    left = child()
+    left["metadata"]["namespace"] = "gone"
+    store.put(cluster.put(left))
+    cluster.fault = gone("gone")
+    await asyncio.wait_for(audit.wait_until_complete(), 5)
+    assert namespaces.unread == {"gone"}
+    assert await audit.run() == 0
+    cluster.fault = lambda *_: None
+    cluster.put(left)
+    assert await audit.run() == 1, "what happened there meanwhile is looked up before anything is decided there"
+    assert namespaces.unread == frozenset()
+
+
+@pytest.mark.parametrize("names", [(), ("t",)], ids=["all of the cluster", "the only one"])
+async def test_where_nothing_may_be_read_that_is_told(names):
+    cluster = FakeCluster()
+    cluster.fault = lambda *_: ForbiddenError("no")
+    with pytest.raises(ForbiddenError):
+        await Namespaces(cluster, names).look()

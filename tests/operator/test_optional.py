@@ -5,6 +5,7 @@ from opsbuddy_operator.cluster.kinds import SERVICE, SERVICE_MONITOR
 from opsbuddy_operator.cluster.store import Store
 from opsbuddy_operator.models import Key, Subject, Terms, ref
 from opsbuddy_operator.queue import Queue
+from opsbuddy_operator.reconcile.namespaces import Namespaces
 from opsbuddy_operator.reconcile.news import News
 from opsbuddy_operator.reconcile.optional import OptionalKinds
 from opsbuddy_operator.reconcile.references import References
@@ -21,7 +22,9 @@ class World:
     def __init__(self) -> None:
         self.cluster, self.store, self.queue = FakeCluster(), Store(), Queue()
         routes = Routes(self.cluster, self.store, NoGateways(), self.queue.add)
-        self.optional = OptionalKinds(self.cluster, self.store, News(self.store, self.queue, routes), ())
+        self.optional = OptionalKinds(
+            self.cluster, self.store, News(self.store, self.queue, routes), Namespaces(self.cluster, ())
+        )
         references = References(self.cluster, self.queue.add, 0)
         self.reconcile = ServiceReconciler(
             self.cluster, self.store, references, routes, Terms("test", self.optional.absent)

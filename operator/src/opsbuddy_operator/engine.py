@@ -10,21 +10,23 @@ from opsbuddy_operator.cluster.client import KubernetesApi
 from opsbuddy_operator.cluster.kinds import LEASE
 from opsbuddy_operator.cluster.store import Store
 from opsbuddy_operator.lease import Lease
-from opsbuddy_operator.models import Subject, Terms
+from opsbuddy_operator.models import Key, Subject, Terms
 from opsbuddy_operator.queue import Priority, Queue
 from opsbuddy_operator.reconcile.audit import Audit
 from opsbuddy_operator.reconcile.gateways import GatewayProbe
+from opsbuddy_operator.reconcile.namespaces import Namespaces
 from opsbuddy_operator.reconcile.news import News
 from opsbuddy_operator.reconcile.optional import PERIOD as OPTIONAL_PERIOD
 from opsbuddy_operator.reconcile.optional import OptionalKinds
 from opsbuddy_operator.reconcile.references import References
 from opsbuddy_operator.reconcile.routes import Routes
 from opsbuddy_operator.reconcile.service import ServiceReconciler
-from opsbuddy_operator.reconcile.workers import Workers
+from opsbuddy_operator.reconcile.workers import Reconcile, Workers
 from opsbuddy_operator.settings import OperatorSettings
 
 GRACE = 10.0  # seconds for work in flight when the process ends
 STUCK = 300.0  # seconds; a piece of work has a time limit of two minutes
+UNREAD_SECONDS = 15.0  # for which nothing is decided in a namespace that may not be read
 DEAF = 3  # audits in a row that had to repair what the watches did not tell
 log = get_logger("operator")
 
@@ -41,11 +43,13 @@ class Engine:
         self._references = References(api, self.queue.add, settings.reference_seconds)
         routes = Routes(api, self.store, probe, self.queue.add)
         self.news = News(self.store, self.queue, routes)
-        self._optional = OptionalKinds(api, self.store, self.news, settings.namespaces)
+        self._namespaces = Namespaces(api, settings.namespaces)
+        self._optional = OptionalKinds(api, self.store, self.news, self._namespaces)
         terms = Terms(settings.identity, self._optional.absent, settings.metrics_patience_seconds)
         services = ServiceReconciler(api, self.store, self._references, routes, terms)
-        self._audit = Audit(api, self.store, self.news, settings.namespaces)
-        self._workers = Workers(self.queue, {Subject.SERVICE: services, Subject.ROUTES: routes}, settings.workers)
+        self._audit = Audit(api, self.store, self.news, self._namespaces)
+        reconcilers = {Subject.SERVICE: self._where_read(services), Subject.ROUTES: self._where_read(routes)}
+        self._workers = Workers(self.queue, reconcilers, settings.workers)
         self._tasks: set[asyncio.Task[None]] = set()
         self._while_leading: tuple[asyncio.Task[None], ...] = ()
         self._fault: str | None = None
@@ -97,6 +101,14 @@ class Engine:
         self._workers.start()
         self._while_leading = (self._run(self._references.watch()), self._run(self._resync()))
 
+    def _where_read(self, reconcile: Reconcile) -> Reconcile:
+        """Decide nothing in a namespace that may not be read: of half of it, half a routing table would be made."""
+
+        async def run(key: Key) -> float | None:
+            return UNREAD_SECONDS if key.namespace in self._namespaces.unread else await reconcile(key)
+
+        return run
+
     async def _resync(self) -> None:
         while True:
             await asyncio.sleep(self._settings.resync_seconds)
@@ -107,6 +119,7 @@ class Engine:
         pause = 1.0
         while not self.synced:
             try:
+                await self._namespaces.look()
                 await self._optional.look()
                 await self._audit.wait_until_complete()
             except ApiError as error:

@@ -16,6 +16,7 @@ from opsbuddy_operator.cluster.kinds import SERVICE
 from opsbuddy_operator.engine import Engine
 from opsbuddy_operator.health import HealthServer
 from opsbuddy_operator.reconcile.gateways import HttpGatewayProbe
+from opsbuddy_operator.reconcile.namespaces import Namespaces
 from opsbuddy_operator.reconcile.news import News
 from opsbuddy_operator.settings import OperatorSettings
 
@@ -93,7 +94,7 @@ async def wait_for_crd(api: Api, namespaces: tuple[str, ...]) -> None:
     pause = 1.0
     while True:
         try:
-            await api.list(SERVICE, next(iter(namespaces), None), metadata_only=True)
+            await Namespaces(api, namespaces).look()
         except AbsentError:
             log.warning("The CRD of OpsBuddyService is not installed; waiting for it", operation="start")
         except ApiError as error:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import kopf
+from kopf._cogs.clients import watching
 from typing_extensions import override
 
 from opsbuddy_operator.cluster.kinds import WATCHED
@@ -35,6 +36,7 @@ async def stop(memo: kopf.Memo, **_: Any) -> None:
 def configure(settings: kopf.OperatorSettings) -> None:
     """Make kopf a mere watch engine that never gives up."""
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    logging.getLogger(watching.__name__).addFilter(call_what_is_tried_again_a_warning)
     settings.posting.enabled = False
     settings.peering.standalone = True
     settings.scanning.disabled = True  # neither CRDs nor namespaces are listed: no rights at cluster scope are needed
@@ -52,6 +54,13 @@ def configure(settings: kopf.OperatorSettings) -> None:
     for kind in WATCHED:
         if kind.selector:
             settings.watching.label_selectors[kind.group, kind.version, kind.plural] = kind.selector
+
+
+def call_what_is_tried_again_a_warning(record: logging.LogRecord) -> bool:
+    """An API server that restarts, or a namespace whose rights went with it, is no error of ours; kopf's watches come to terms with it."""
+    if record.levelno == logging.ERROR and "will retry" in record.getMessage():
+        record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
+    return True
 
 
 class Endless:

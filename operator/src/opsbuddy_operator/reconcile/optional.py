@@ -4,6 +4,7 @@ from opsbuddy_operator.cluster.api import AbsentError, Api, ForbiddenError
 from opsbuddy_operator.cluster.kinds import OPTIONAL, SERVICE, Kind
 from opsbuddy_operator.cluster.store import Store, version_of
 from opsbuddy_operator.models import Key, Object, Subject, ref
+from opsbuddy_operator.reconcile.namespaces import Namespaces
 from opsbuddy_operator.reconcile.news import News
 
 PERIOD = 30.0
@@ -12,9 +13,8 @@ PERIOD = 30.0
 class OptionalKinds:
     """`absent` holds the kinds that cannot be had, and why."""
 
-    def __init__(self, api: Api, store: Store, news: News, namespaces: tuple[str, ...]) -> None:
-        self._api, self._store, self._news = api, store, news
-        self._namespaces: tuple[str | None, ...] = namespaces or (None,)
+    def __init__(self, api: Api, store: Store, news: News, namespaces: Namespaces) -> None:
+        self._api, self._store, self._news, self._namespaces = api, store, news, namespaces
         self.absent: dict[str, str] = {}
 
     async def look(self) -> None:
@@ -36,7 +36,7 @@ class OptionalKinds:
 
     async def _list(self, kind: Kind) -> list[Object]:
         try:
-            found = [obj for namespace in self._namespaces for obj in await self._api.list(kind, namespace)]
+            found = [obj for name in self._namespaces.readable() for obj in await self._api.list(kind, name)]
         except AbsentError:
             self.absent[kind.kind] = (
                 f"the cluster does not have the API {kind.api_version} of a {kind.kind}: install it"
