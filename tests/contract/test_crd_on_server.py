@@ -37,6 +37,18 @@ def test_scaling_what_is_autoscaled_is_refused_with_what_to_do(apiserver, namesp
     web(autoscaling=AUTOSCALING, resources=REQUESTS)
 
 
+def test_a_number_that_was_scaled_to_goes_with_the_change_that_brings_an_autoscaler(apiserver, namespace, web):
+    web()
+    kubectl(apiserver, "scale", "obs", "web", "--replicas=3", "-n", namespace)
+    document = manifest(autoscaling=AUTOSCALING, resources=REQUESTS)
+    words = refusal(apiserver, "apply", "-n", namespace, "-f", "-", document=document)
+    assert "replicas: null, where kubectl scale set them" in words
+    change = {"spec": {"replicas": None, "autoscaling": AUTOSCALING, "resources": REQUESTS}}
+    kubectl(apiserver, "patch", "obs/web", "-n", namespace, "--type=merge", "-p", json.dumps(change))
+    spec = web(autoscaling=AUTOSCALING, resources=REQUESTS)["spec"]
+    assert "replicas" not in spec
+
+
 def test_the_scale_subresource_shows_counts_and_the_selector_of_the_pods(apiserver, namespace, web):
     web(replicas=2)
     status = {"status": {"replicas": 2, "selector": "opsbuddy.dev/service=web"}}

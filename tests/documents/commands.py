@@ -41,6 +41,7 @@ NOT_RUN = {
     r"kubectl apply .*crds/": "needs a cluster; tests/contract/test_crd_upgrade.py",
     r"kubectl .*wait obs": "needs a cluster; tests/e2e/test_install.py",
     r"kubectl .*scale |kubectl .*get obs ": "needs a cluster; tests/e2e/test_lifecycle.py",
+    r"kubectl .*patch obs/": "needs a cluster; tests/contract/test_crd_on_server.py",
     r"kubectl .*create secret ": "needs a cluster; tests/e2e/test_gateway_access.py",
     r"OTEL_\S+=\S+ make demo$": "it starts the demo; tests/services/gateway/test_traces.py",
     r"helm (install|upgrade) ": "needs a cluster; tests/e2e/test_upgrade.py and test_gateway_access.py",

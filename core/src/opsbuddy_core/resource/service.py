@@ -25,7 +25,8 @@ class OpsBuddyServiceSpec(ResourceModel):
     model_config = rules(
         rule(
             "!(has(self.replicas) && has(self.autoscaling))",
-            "replicas and autoscaling exclude each other; remove replicas to let the autoscaler decide, or autoscaling to fix the number",
+            "replicas and autoscaling exclude each other; remove replicas to let the autoscaler decide (replicas: null, where kubectl scale set "
+            "them), or autoscaling to fix the number",
         ),
         rule(
             "self.role != 'Gateway' || !has(self.route)",
