@@ -78,6 +78,15 @@ async def test_without_a_hand_over_the_deployment_is_not_applied(cluster, applie
     assert cluster.writes == [("apply", "Deployment", "web")]
 
 
+async def test_pods_do_not_start_anew_before_their_settings_are_there(cluster, applier):
+    """They would start with those before, and nothing would roll them when the new ones come."""
+    settings = obj("ConfigMap")
+    cluster.fault = refuse("ConfigMap")
+    failures = await applier.run(Decision(apply=(settings, SERVICE, DEPLOYMENT)), {})
+    assert failures == {ref(settings): "no"}
+    assert set(cluster.objects) == {ref(SERVICE)}
+
+
 async def test_a_stranger_that_came_up_meanwhile_is_not_overwritten(cluster, applier):
     cluster.put(obj("Service", theirs=True))
     with pytest.raises(ConflictError):

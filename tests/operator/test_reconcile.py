@@ -200,6 +200,38 @@ async def test_a_refusal_is_told_and_tried_again_later(world):
     assert world.cluster.writes == []
 
 
+async def test_a_key_that_a_secret_loses_rolls_no_pod_and_is_told_until_it_is_back(world):
+    """New pods would not start, and with a disk the running one would end for them."""
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": "t"}}
+    world.cluster.put(secret | {"data": {"K": "MQ=="}})
+    world.resource(env=[{"name": "K", "valueFrom": {"secretKeyRef": {"name": "db", "key": "K"}}}])
+    await world.settle()
+    before = world.cluster.objects[DEPLOYMENT]["spec"]["template"]
+    world.cluster.put(secret | {"data": {"L": "MQ=="}})
+    await world.settle()
+    assert world.status("Stalled") == ("True", "ReferenceMissing")
+    assert world.cluster.objects[DEPLOYMENT]["spec"]["template"] == before
+    world.cluster.put(secret | {"data": {"K": "Mg=="}})
+    await world.settle()
+    assert world.status("Stalled")[0] == "False"
+    assert world.cluster.objects[DEPLOYMENT]["spec"]["template"] != before
+
+
+async def test_settings_that_are_refused_roll_no_pod_until_they_are_there(world):
+    """The pods would start with those before, and nothing would roll them when the new ones come."""
+    world.resource(config={"environment": {"A": "1"}})
+    await world.settle()
+    before = world.cluster.objects[DEPLOYMENT]["spec"]["template"]
+    world.cluster.fault = lambda verb, where: (
+        RefusedError("no") if (verb, where.kind) == ("apply", "ConfigMap") else None
+    )
+    live = world.cluster.objects[SERVICE.ref("t", "web")]
+    world.store.put(world.cluster.put(live | {"spec": live["spec"] | {"config": {"environment": {"A": "2"}}}}))
+    await world.settle()
+    assert world.status("Stalled") == ("True", "ApiRefused")
+    assert world.cluster.objects[DEPLOYMENT]["spec"]["template"] == before
+
+
 async def test_a_resource_that_is_gone_or_going_is_let_go(world):
     live = world.resource(secrets=[{"name": "db"}])
     await world.reconcile(WEB)

@@ -149,6 +149,27 @@ async def brought_back(references: References, told: list[Key]) -> None:
     await asyncio.gather(watch, return_exceptions=True)
 
 
+async def test_keys_that_one_lacks_are_known_until_it_has_them(cluster):
+    references, wanted = References(cluster, nobody, 0), {DB: frozenset({"K", "L", "M"})}
+    await references.digests(WEB, {DB})
+    assert references.lacking(wanted) == {}, "it lacks everything, and is called missing"
+    cluster.put(secret())
+    await references.digests(WEB, {DB})
+    assert references.lacking(wanted) == {DB: {"L", "M"}}
+    cluster.put(secret(data={"K": "MQ==", "L": ""}, binaryData={"M": "MQ=="}))
+    await references.digests(WEB, {DB})
+    assert references.lacking(wanted) == {}
+
+
+async def test_of_one_that_may_not_be_read_no_key_is_called_missing(cluster):
+    references = References(cluster, nobody, 0)
+    cluster.put(secret())
+    await references.digests(WEB, {DB})
+    cluster.fault = lambda *_: ForbiddenError("secrets is forbidden")
+    await references.digests(WEB, {DB})
+    assert references.lacking({DB: frozenset({"L"})}) == {}
+
+
 async def test_an_api_server_that_does_not_answer_is_no_missing_secret(cluster):
     references = References(cluster, nobody, 0)
     cluster.fault = lambda *_: UnavailableError("down")

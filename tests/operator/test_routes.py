@@ -327,6 +327,18 @@ async def test_the_table_belongs_to_all_gateways(world):
     assert not any(owner["controller"] for owner in owners)
 
 
+async def test_an_owner_that_somebody_adds_to_the_table_costs_no_write(world):
+    world.gateway()
+    await world.routes(ROUTES)
+    live = world.cluster.objects[TABLE]
+    other = {"apiVersion": "example.com/v1", "kind": "Platform", "name": "x", "uid": "other"}
+    owners = [*live["metadata"]["ownerReferences"], other]
+    world.store.put(world.cluster.put({**live, "metadata": live["metadata"] | {"ownerReferences": owners}}))
+    world.cluster.requests.clear()
+    await world.routes(ROUTES)
+    assert world.cluster.writes == []
+
+
 async def test_many_who_need_it_known_cause_one_look(world):
     world.gateway()
     world.pod("gateway")

@@ -73,6 +73,9 @@ class Observed:
     references: Mapping[Ref, str | None] = field(
         default_factory=dict
     )  # ConfigMaps and Secrets: hash of the data; None: missing
+    lacking: Mapping[Ref, frozenset[str]] = field(
+        default_factory=dict
+    )  # keys that the spec names and these do not have
     taken: Mapping[Ref, Object] = field(default_factory=dict)  # live objects that have a name we need and are not ours
     failures: Mapping[Ref, str] = field(default_factory=dict)  # what the API server refused in this pass, in its words
     tolerated: Mapping[Ref, str] = field(
@@ -114,8 +117,8 @@ class Decision:
     handover: tuple[
         Object, ...
     ] = ()  # applied first, by HANDOVER_MANAGER: minimal Deployments that hold the live replicas
-    # Sent after the hand-over and before the apply, as strategic merge patches by FIELD_MANAGER: they take port entries out that somebody
-    # else owns and that carry our name, which server-side apply cannot.
+    # Sent after the hand-over and before the apply, as strategic merge patches by FIELD_MANAGER: they take out what somebody else owns and
+    # what cannot be beside ours, which server-side apply cannot.
     repair: tuple[Object, ...] = ()
     delete: tuple[Ref, ...] = ()
     awaited: tuple[Ref, ...] = ()  # still being deleted; to be made anew when they are gone

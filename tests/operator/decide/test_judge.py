@@ -80,6 +80,23 @@ def refused(kind: str, words: str, **spec: Any) -> Observed:
     return replace(before, failures={ref(child(before, kind)): words})
 
 
+def unbound(words: str, **storage: Any) -> Observed:
+    whole = {"size": "1Gi", "storageClass": "slow", **storage}
+    before = settled(
+        resource(storage={name: value for name, value in whole.items() if value}), readyReplicas=0, availableReplicas=0
+    )
+    claim = {**child(before, "PersistentVolumeClaim"), "status": {"phase": "Pending"}}
+    unschedulable = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": words}
+    return replace(with_child(before, claim), pods=(pod(conditions=[unschedulable]),))
+
+
+def leaving(kind: str, **metadata: Any) -> Observed:
+    before = settled(resource(storage={"size": "1Gi"}))
+    live = child(before, kind)
+    going = {"deletionTimestamp": "2026-01-01T00:00:00Z", **metadata}
+    return with_child(before, {**live, "metadata": {**live["metadata"], **going}})
+
+
 SENTENCES: dict[str, tuple[Callable[[], Observed], dict[str, str], list[str]]] = {
     "a service that runs and is routed is ready": (
         lambda: settled(resource()),
@@ -311,6 +328,46 @@ SENTENCES: dict[str, tuple[Callable[[], Observed], dict[str, str], list[str]]] =
         lambda: replace(settled(resource(secrets=[{"name": "db"}])), references={DB: None}, failures={DB: "forbidden"}),
         {"Stalled": "True/ApiRefused"},
         ["forbidden"],
+    ),
+    "a key that is not in a Secret is named": (
+        lambda: replace(settled(resource(secrets=[{"name": "db"}])), references={DB: "x"}, lacking={DB: frozenset({"a", "b"})}),
+        {"Ready": "False/ReferenceMissing", "Stalled": "True/ReferenceMissing"},
+        ["Secret db", "has no key a and b"],
+    ),
+    "a claim without a volume is told with its class": (
+        lambda: unbound("PersistentVolumeClaim is not bound"),
+        {"Ready": "False/PodFailing"},
+        ["PersistentVolumeClaim is not bound", "claim web", "storage class slow exists"],
+    ),
+    "of a claim without a class the default one is told": (
+        lambda: unbound("PersistentVolumeClaim is not bound", storageClass=None),
+        {"Ready": "False/PodFailing"},
+        ["the cluster has a default storage class"],
+    ),
+    "what fails for another reason is not put on the claim": (
+        lambda: unbound("too little memory"),
+        {"Ready": "False/PodFailing", "Stalled": "False/NotStalled"},
+        ["fits on no node: too little memory"],
+    ),
+    "an object that finalizers of others keep from going is told with them": (
+        lambda: leaving("Deployment", finalizers=["example.com/hold"]),
+        {"Ready": "False/Reconciling", "Progressing": "True/RollingOut"},
+        ["Deployment web, when the present one is gone", "its finalizers hold up: example.com/hold"],
+    ),
+    "a claim that is deleted under a running pod is told": (
+        lambda: leaving("PersistentVolumeClaim", finalizers=["kubernetes.io/pvc-protection"]),
+        {"Ready": "False/RollingOut", "Available": "True/AllReady"},
+        ["PersistentVolumeClaim web, when the present one is gone", "kubernetes.io/pvc-protection"],
+    ),
+    "what is suspended before it was made says what it waits for": (
+        lambda: Observed(resource(suspend=True, route=None)),
+        {"Ready": "False/Suspended", "Available": "False/Suspended", "Progressing": "False/Suspended", "Suspended": "True/Suspended"},
+        ["There is no Deployment, and none is made while suspend is true"],
+    ),
+    "a route that is changed while it is suspended waits for that": (
+        lambda: changed(settled(resource()), suspend=True, route={"prefix": "/api/other"}),
+        {"Ready": "False/Suspended", "RoutesProgrammed": "False/Suspended", "Available": "True/AllReady"},
+        ["/api/other is routed as the spec says when suspend is false"],
     ),
     "a suspended service says so and stays as ready as it is": (
         lambda: changed(settled(resource()), suspend=True),

@@ -1,4 +1,4 @@
-from opsbuddy_operator.decide.references import references, required
+from opsbuddy_operator.decide.references import keys, references, required
 from opsbuddy_operator.models import Ref
 from tests.operator.objects import NAMESPACE, resource
 
@@ -41,6 +41,21 @@ def test_an_optional_one_is_watched_but_not_required():
     owner = resource(envFrom=[{"secretRef": {"name": "extra", "optional": True}}])
     assert names(references(owner)) == {"Secret/extra"}
     assert required(owner) == frozenset()
+
+
+def test_the_keys_without_which_no_pod_starts_are_found():
+    maps = {"name": "v", "configMap": {"name": "m", "items": [{"key": "item", "path": "x"}, 1, {"key": 2}]}}
+    owner = resource(
+        env=[
+            {"name": "A", "valueFrom": {"secretKeyRef": {"name": "db", "key": "user"}}},
+            {"name": "B", "valueFrom": {"secretKeyRef": {"name": "db", "key": "extra", "optional": True}}},
+        ],
+        envFrom=[{"configMapRef": {"name": "m"}}],
+        secrets=[{"name": "db", "mountPath": "/db", "keys": ["password"]}],
+        podTemplate={"spec": {"volumes": [maps]}},
+    )
+    found = {ref.name: names for ref, names in keys(owner).items()}
+    assert found == {"db": {"user", "password"}, "m": {"item"}}
 
 
 def test_a_pod_template_of_any_shape_is_put_up_with():

@@ -35,6 +35,7 @@ PAGE = 500
 LONGEST_MESSAGE = 1000
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 READS = {"get", "list"}
+PASSING = {HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 class KubernetesApi:
@@ -126,10 +127,12 @@ def translate(status: int, body: str | bytes | None, headers: Any) -> ApiError:
         answer = orjson.loads(body or b"{}")
     except orjson.JSONDecodeError:
         answer = {}
+    if not isinstance(answer, dict):  # not the API server's own words, but those of something before it
+        answer = {}
     message = shortened(answer.get("message") or f"the API server answered {status}")
     details = answer.get("details") or {}
     # 500 is about this one object more often than not: a webhook that does not answer must not stop the others.
-    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.UNAUTHORIZED} or status > HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status in PASSING or status > HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnavailableError(message, _seconds(headers.get("Retry-After") or details.get("retryAfterSeconds")))
     namespace_gone = status == HTTPStatus.NOT_FOUND and details.get("kind") == "namespaces"
     if namespace_gone or any(cause.get("reason") == "NamespaceTerminating" for cause in details.get("causes") or ()):

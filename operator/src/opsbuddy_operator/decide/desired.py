@@ -78,7 +78,7 @@ def fixed_replicas(spec: OpsBuddyServiceSpec) -> int | None:
 
 def _config_hash(observed: Observed, spec: OpsBuddyServiceSpec) -> str | None:
     """Return a hash over all configuration of the pods. While something of it is missing the live one is kept: a roll would end running pods."""
-    if None in observed.references.values() and (present := live_config_hash(observed)):
+    if (observed.lacking or None in observed.references.values()) and (present := live_config_hash(observed)):
         return present
     of_pods = rolling(observed.resource)
     references = {ref: content for ref, content in observed.references.items() if ref in of_pods}

@@ -30,6 +30,8 @@ def programmed(observed: Observed, spec: OpsBuddyServiceSpec, wanted: int, *, wa
             Reason.NO_GATEWAY,
             f"namespace {namespace} has no gateway: create an OpsBuddyService with role Gateway in it",
         )
+    if spec.suspend and not _in_table(observed, spec):
+        return _not(Reason.SUSPENDED, f"{prefix} is routed as the spec says when suspend is false again.")
     if not _in_table(observed, spec):
         return _absent(observed, prefix, wanted)
     return _served(observed, prefix, was=was)

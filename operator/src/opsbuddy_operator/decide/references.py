@@ -23,6 +23,17 @@ def rolling(resource: Object) -> frozenset[Ref]:
     return frozenset(ref for ref, source in _named_by(resource) if source.get("onChange") != "Keep")
 
 
+def keys(resource: Object) -> Mapping[Ref, frozenset[str]]:
+    """Return the keys without which the pods do not start, by the object that has to have them."""
+    found: dict[Ref, frozenset[str]] = {}
+    for ref, source in _named_by(resource):
+        if source.get("optional") is not True:
+            items = [item.get("key") for item in _mappings(source.get("items"))]
+            named = [name for name in (source.get("key"), *items, *(source.get("keys") or ())) if isinstance(name, str)]
+            found[ref] = found.get(ref, frozenset()).union(named)
+    return found
+
+
 def _found(resource: Object) -> Iterator[tuple[Ref, bool]]:
     return ((ref, source.get("optional") is True) for ref, source in _named_by(resource))
 
@@ -42,7 +53,8 @@ def _named_by(resource: Object) -> Iterator[tuple[Ref, Mapping[str, Any]]]:
 def _sources(spec: OpsBuddyServiceSpec) -> Iterator[tuple[str, Mapping[str, Any]]]:
     env = [entry.model_dump(by_alias=True, exclude_none=True) for entry in spec.env or []]
     yield from _of_container({"env": env, "envFrom": spec.env_from})
-    yield from (("Secret", {"name": secret.name, "onChange": secret.on_change}) for secret in spec.secrets or [])
+    for secret in spec.secrets or []:
+        yield "Secret", {"name": secret.name, "onChange": secret.on_change, "keys": secret.keys}
     pod = _mapping((spec.pod_template or {}).get("spec"))
     for container in (*_mappings(pod.get("containers")), *_mappings(pod.get("initContainers"))):
         yield from _of_container(container)

@@ -21,6 +21,7 @@ def stalled(observed: Observed, spec: OpsBuddyServiceSpec, now: datetime) -> Fin
     faults = [
         *_names(observed),
         *_missing(observed),
+        *_lacking(observed),
         *_storage(observed, spec),
         *_refused(observed),
         *([observed.table_fault] if observed.table_fault and spec.role == "Gateway" else []),
@@ -69,6 +70,15 @@ def _missing(observed: Observed) -> Iterator[Fault]:
                 Reason.REFERENCE_MISSING,
                 f"{ref.kind} {ref.name} does not exist in namespace {ref.namespace}: create it, or take it out of the spec",
             )
+
+
+def _lacking(observed: Observed) -> Iterator[Fault]:
+    for ref, keys in sorted(observed.lacking.items()):
+        names = " and ".join(sorted(keys))
+        words = (
+            f"{ref.kind} {ref.name} in namespace {ref.namespace} has no key {names}: add it, or take it out of the spec"
+        )
+        yield Reason.REFERENCE_MISSING, words
 
 
 def _storage(observed: Observed, spec: OpsBuddyServiceSpec) -> Iterator[Fault]:

@@ -57,11 +57,11 @@ def _findings(observed: Observed, now: datetime) -> list[Finding]:
                 ]
             )
         ]
-    workload = Workload.of(observed, spec)
+    workload, unapplied = Workload.of(observed, spec), _unapplied(observed)
     return [
         stalled(observed, spec, now),
-        available(observed, workload),
-        progressing(observed, workload, _unapplied(observed)),
+        available(observed, workload, unapplied, suspended=spec.suspend),
+        progressing(observed, workload, unapplied, suspended=spec.suspend),
         programmed(observed, spec, workload.wanted if workload else 1, was=_was_programmed(observed.resource)),
         _suspended(spec),
     ]
@@ -71,7 +71,19 @@ def _unapplied(observed: Observed) -> list[str]:
     """Name what is still to be written, and what an earlier one of the name has to leave first; what was refused is told elsewhere."""
     decision = decide(observed)
     missing = [ref(obj) for obj in decision.apply if ref(obj) not in observed.failures]
-    return [f"{where.kind} {where.name}" for where in (*missing, *decision.awaited)]
+    present = {ref(child): child for child in observed.children}
+    return [
+        *(f"{where.kind} {where.name}" for where in missing),
+        *(
+            f"{where.kind} {where.name}, when the present one is gone{_held(present[where])}"
+            for where in decision.awaited
+        ),
+    ]
+
+
+def _held(leaving: Object) -> str:
+    finalizers = leaving["metadata"].get("finalizers") if "deletionTimestamp" in leaving["metadata"] else None
+    return f" (it is being deleted, which its finalizers hold up: {', '.join(finalizers)})" if finalizers else ""
 
 
 def _suspended(spec: OpsBuddyServiceSpec) -> Finding:
@@ -99,7 +111,7 @@ def _ready(findings: Sequence[Finding], *, known: bool) -> Judged:
     """Sum up: the first that fails gives the reason. A resource that was never judged is not yet known rather than failing."""
     failing = next((finding for finding in findings if finding.failing), None)
     if failing:
-        if known or failing.type is ConditionType.STALLED:
+        if known or failing.type is ConditionType.STALLED or failing.reason is Reason.SUSPENDED:
             return "False", failing.reason, failing.message
         return "Unknown", Reason.RECONCILING, failing.message
     told = next(finding for finding in reversed(findings) if finding.holds and finding.type in _TOLD_WHEN_READY)

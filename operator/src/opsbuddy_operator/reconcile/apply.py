@@ -50,6 +50,8 @@ class Applier:
         for manifest in decision.apply:
             if (where := ref(manifest)) in handed_over:
                 continue  # without the hand-over this would set the replicas to 1
+            if where.kind == "Deployment" and any(failed.kind == "ConfigMap" for failed in failures):
+                continue  # its pods would start with the settings before these, and run on with them when these are there
             force = where in present  # what came up meanwhile under a name of ours is a stranger: ConflictError
             await self._try(_of(manifest, present), failures, partial(self._api.apply, force=force))
         for where in decision.delete:

@@ -1,5 +1,6 @@
 """The ConfigMap that holds the routing table of a namespace."""
 
+from opsbuddy_core.resource import KIND
 from opsbuddy_core.routes import CONFIG_MAP, HASH_ANNOTATION, KEY, RoutingTable, digest
 from opsbuddy_operator.manifests.identity import Identity
 from opsbuddy_operator.models import MANAGED_BY, Object
@@ -46,4 +47,4 @@ def served(live: Object | None) -> tuple[RoutingTable | None, str | None]:
 
 
 def _owners(obj: Object) -> set[str]:
-    return {owner["uid"] for owner in obj["metadata"].get("ownerReferences") or ()}
+    return {owner["uid"] for owner in obj["metadata"].get("ownerReferences") or () if owner["kind"] == KIND}

@@ -25,6 +25,7 @@ class Known:
     """What was read last, and who wants to know of a change."""
 
     digest: str | None = None
+    keys: frozenset[str] = frozenset()
     version: str | None = None
     refusal: str | None = None  # why it may not be read, in the API server's words
     read: float = NEVER
@@ -53,6 +54,12 @@ class References:
                 raise failure
         refused = {where: words for where in wanted if (words := self._known[where].refusal)}
         return {where: self._known[where].digest for where in wanted}, refused
+
+    def lacking(self, wanted: Mapping[Ref, frozenset[str]]) -> Mapping[Ref, frozenset[str]]:
+        """Return which of these keys are not in objects that exist and may be read; `digests` was asked for them before."""
+        known = {where: self._known[where] for where in wanted}
+        there = {where for where, each in known.items() if each.digest is not None and each.refusal is None}
+        return {where: missing for where in there if (missing := wanted[where] - known[where].keys)}
 
     def forget(self, key: Key) -> None:
         """Stop to look for a resource that is gone."""
@@ -86,7 +93,7 @@ class References:
         if refusal is None:
             version = obj["metadata"]["resourceVersion"] if obj else None
             if version is None or version != known.version:
-                known.digest = digest(obj) if obj else None
+                known.digest, known.keys = (digest(obj), _keys(obj)) if obj else (None, frozenset())
             known.version = version
         elif refusal != known.refusal:
             log.warning("A reference may not be read", operation="read", **asdict(where), reason=refusal)
@@ -105,6 +112,10 @@ class References:
             self._known[where].users.discard(key)
             if not self._known[where].users:
                 del self._known[where]
+
+
+def _keys(obj: Object) -> frozenset[str]:
+    return frozenset(key for part in ("data", "binaryData") for key in obj.get(part) or {})
 
 
 def digest(obj: Object) -> str:

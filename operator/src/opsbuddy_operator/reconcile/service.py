@@ -15,7 +15,7 @@ from opsbuddy_operator.cluster.store import Store, deleting, uid_of
 from opsbuddy_operator.decide.decision import decide
 from opsbuddy_operator.decide.desired import desired
 from opsbuddy_operator.decide.ownership import is_ours
-from opsbuddy_operator.decide.references import references
+from opsbuddy_operator.decide.references import keys, references
 from opsbuddy_operator.decide.verdict import is_told, judge
 from opsbuddy_operator.manifests.difference import deviation, differences
 from opsbuddy_operator.models import Decision, Event, Key, Object, Observed, Ref, Terms, Verdict, ref
@@ -63,6 +63,7 @@ class ServiceReconciler:
             children=self._children(resource),
             pods=tuple(self._store.pods(key.namespace, key.name)),
             references=digests,
+            lacking=self._references.lacking(keys(resource)),
             failures=refused,
             tolerated=self._deviations,
             absent=self._terms.absent,
