@@ -108,7 +108,11 @@ def test_a_letter_that_cannot_be_seen_is_named(text: str, named: str) -> None:
 @pytest.mark.parametrize(
     ("parameter", "allowed", "refused"),
     [
-        ({"type": "int", "min": -5, "max": 5}, ["-5", "0", "5"], ["6", "-6", "1.0", "", " 1", "1e0", "٣", "0x1"]),
+        (
+            {"type": "int", "min": -5, "max": 5},
+            ["-5", "0", "5"],
+            ["6", "-6", "1.0", "", " 1", "1e0", "٣", "0x1", "-0", "-00"],
+        ),
         ({"type": "enum", "values": ["a", "-b"]}, ["a", "-b"], ["b", "A", ""]),
         ({"type": "regex", "pattern": "[a-z-]+"}, ["abc", "a-b"], ["-a", "A", "", "a\n", "a" * 257]),
         ({"type": "regex", "pattern": "-+x", "allow_dash": True}, ["--x"], ["x"]),
@@ -221,3 +225,9 @@ def test_a_template_can_be_asked_for_by_its_id_with_typed_values() -> None:
     with pytest.raises(ForbiddenError) as denied:
         find(Request(template="rm"), BUILT_IN)
     assert denied.value.extensions["part"] == "rm"
+
+
+def test_a_line_break_in_the_part_that_is_named_is_written_once_as_one() -> None:
+    tool = prepared(argv=["tool", "{n}"], params={"n": {"type": "int"}})
+    with pytest.raises(ForbiddenError, match=r"^'1\\n2' is not allowed"):
+        command('tool "1\n2"', [tool])

@@ -31,7 +31,7 @@ HOST = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 NAME = re.compile(r"[A-Za-z0-9_.:][A-Za-z0-9_.:-]{0,127}", re.ASCII)
-WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
+WHOLE = re.compile(r"\d{1,18}|-0*[1-9]\d{0,17}", re.ASCII)  # where the least is 0, no dash: it would be an option
 HIDDEN = "[not shown]"
 LISTED = "GET /system/commands lists what is allowed"
 
@@ -68,8 +68,8 @@ def denied(field: str, part: str, reason: str) -> ForbiddenError:
     """Return the refusal that names the part."""
     shown = part[:100].encode("unicode_escape").decode() if not part.isprintable() else part[:100]
     return ForbiddenError(
-        f"{shown!r} is not allowed: {reason}. {LISTED}.",
-        errors=[FieldError(field, f"{shown!r}: {reason}", "denied")],
+        f"{part[:100]!r} is not allowed: {reason}. {LISTED}.",
+        errors=[FieldError(field, f"{part[:100]!r}: {reason}", "denied")],
         part=shown,
         reason="denied",
     )
