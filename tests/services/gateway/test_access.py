@@ -164,11 +164,20 @@ async def test_the_missing_role_is_named(tmp_path, upstream: Upstream):
     assert (with_key[0], wrong_key[0]) == (200, 401)
 
 
-async def test_roles_are_found_inside_of_claims(tmp_path, upstream: Upstream):
+@pytest.mark.parametrize(
+    ("claim", "claims"),
+    [
+        ("realm_access.roles", {"realm_access": {"roles": ["writer"]}}),
+        ("https://example.org/roles", {"https://example.org/roles": ["writer"]}),
+    ],
+)
+async def test_roles_are_found_inside_of_claims_and_under_names_with_dots(
+    tmp_path, upstream: Upstream, claim: str, claims: dict[str, Any]
+):
     needing = route(authentication={"mode": "Required", "methods": ["JWT"], "roles": ["writer"]})
-    settings = {"jwt_secret": SECRET, "jwt_roles_claim": "realm_access.roles"}
+    settings = {"jwt_secret": SECRET, "jwt_roles_claim": claim}
     async with running(tmp_path, {"file-service": [upstream.address]}, needing, **settings) as gateway:
-        status, _, _ = await asked(gateway, **bearer(token(realm_access={"roles": ["writer"]})))
+        status, _, _ = await asked(gateway, **bearer(token(**claims)))
     assert status == 200
 
 
