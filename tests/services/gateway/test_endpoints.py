@@ -57,6 +57,19 @@ def test_an_endpoint_that_fails_five_times_in_a_row_is_set_aside_and_comes_back(
     assert bad.times_aside == 0
 
 
+def test_an_endpoint_whose_health_check_fails_is_passed_over_unless_most_do(clock):
+    made = endpoints(clock, 3)
+    one, two, three = made.all
+    one.healthy, two.healthy = False, True
+    assert {port(made) for _ in range(30)} == {2, 3}
+    assert {port(made, policy="LeastRequest") for _ in range(30)} == {2, 3}
+    assert port(made, 2, 3) == 1, "it is tried when nothing else is left"
+    two.healthy = False
+    assert {port(made) for _ in range(30)} == {1, 2, 3}
+    three.healthy = False
+    assert {port(made) for _ in range(30)} == {1, 2, 3}
+
+
 def test_at_most_half_are_set_aside(clock):
     for count in (1, 2, 3, 4, 5):
         made = endpoints(clock, count)

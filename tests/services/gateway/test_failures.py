@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import io
 import json
+import socket
 import time
 from pathlib import Path
 
@@ -315,6 +316,24 @@ async def test_a_dead_endpoint_is_no_failure_that_a_client_sees(tmp_path, upstre
                     assert answer.status == 200
             states = {entry["address"]: entry["state"] for entry in (await gateway.service())["endpoints"]}
             assert states[address] == "set_aside"
+
+
+async def test_a_frozen_process_gets_no_requests_once_its_health_check_failed(tmp_path, upstream: Upstream):
+    """It takes connections and says nothing: each request would wait until its route's time is up."""
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        addresses = [upstream.address, f"127.0.0.1:{frozen.getsockname()[1]}"]
+        async with running(
+            tmp_path, {"file-service": addresses}, route(), check_seconds=0.1, check_timeout_seconds=0.3
+        ) as gateway:
+
+            async def known() -> bool:
+                return "unhealthy" in {each["state"] for each in (await gateway.service())["endpoints"]}
+
+            await eventually(known, within=30, what="the frozen one is known")
+            async with session(gateway) as http, asyncio.timeout(20):  # the route allows 30 s
+                for _ in range(10):
+                    async with http.get("/api/files/a") as answer:
+                        assert answer.status == 200
 
 
 async def test_what_a_service_may_have_seen_is_repeated_only_when_that_does_no_harm(tmp_path, upstream: Upstream):

@@ -58,13 +58,20 @@ class Endpoints:
             endpoint.aside_until = now
 
     def pick(self, policy: Literal["RoundRobin", "LeastRequest"], tried: Collection[Endpoint] = ()) -> Endpoint | None:
-        """Return the endpoint for a request, or None when there is none; one that was tried already only when no other is left."""
+        """Return the endpoint for a request, or None when there is none; one that was tried already only when no other is left.
+
+        One whose health check failed is passed over: it may be frozen, and each request would wait for as long as its route allows. Not
+        where most fail: then it is rather something behind all of them.
+        """
         if not self._all:
             return None
         now = self._clock()
         self._turn += 1
         usable = [e for e in self._all if e.aside_until <= now and e not in tried]
         usable = usable or [e for e in self._all if e not in tried] or list(self._all)
+        well = [e for e in usable if e.healthy is not False]
+        if 0 < len(well) < len(usable) and 2 * sum(e.healthy is False for e in self._all) <= len(self._all):
+            usable = well
         if policy == "LeastRequest" and len(usable) > 1:
             one, two = self._chance.sample(usable, 2)
             return one if one.in_flight <= two.in_flight else two
