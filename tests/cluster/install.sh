@@ -5,7 +5,6 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 source "$HERE/progress.sh"
 source "$HERE/lock.sh"
-: "${CLUSTER_NAMESPACE:=opsbuddy}"
 [[ ${1:-} != -h && ${1:-} != --help ]] || takes -- "$1" # all else is for helm
 
 main() {
@@ -14,7 +13,7 @@ main() {
   use_daemon
   mapfile -t changed < <("$HERE/images.sh")
   trap '(($? == 0)) || explain' EXIT
-  step "installing the stack into the namespace $CLUSTER_NAMESPACE" install_stack "$@"
+  step "installing the stack into the namespace $CLUSTER_NAMESPACE" "$HERE/stack.sh" "$@"
   # They say what the chart says by default, so they would take back what arguments change.
   (($#)) || step "applying manifests/samples" kubectl -n "$CLUSTER_NAMESPACE" apply -f "$ROOT/manifests/samples"
   restart_changed
@@ -28,10 +27,6 @@ main() {
   helm -n $CLUSTER_NAMESPACE test opsbuddy --logs
 
 T
-}
-
-install_stack() {
-  helm upgrade --install opsbuddy "$ROOT/charts/opsbuddy" --namespace "$CLUSTER_NAMESPACE" --create-namespace --wait --timeout 5m "$@"
 }
 
 # Says each service as it becomes Ready; gives up after five minutes.

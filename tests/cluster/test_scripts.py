@@ -63,7 +63,7 @@ def test_a_missing_program_is_named_with_the_package_that_brings_it(
 SCRIPT_NAMES = sorted(path.name for path in SCRIPTS.glob("*.sh"))
 SOURCED = {"settings.sh", "progress.sh", "lock.sh"}
 NOT_FOR_PEOPLE = {"runc-within-limits.sh"}  # dockerd calls it, with the words of runc
-OF_HELM = {"install.sh"}  # what follows is helm's
+OF_HELM = {"install.sh", "stack.sh"}  # what follows is helm's
 FOR_PEOPLE = [name for name in SCRIPT_NAMES if name not in SOURCED | NOT_FOR_PEOPLE]
 
 

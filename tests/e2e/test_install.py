@@ -9,7 +9,7 @@ from playwright.async_api import Browser, expect
 
 from opsbuddy_core.resource import ConditionType
 from tests.contract.apiserver import kubectl
-from tests.contract.description.installation import SERVICES, Installation, installation
+from tests.contract.description.installation import PREFIXES, SERVICES, Installation, installation
 from tests.contract.description.table import PROMISES
 from tests.e2e.conftest import RESTRICTED
 from tests.e2e.forward import port_forwards
@@ -38,6 +38,13 @@ def test_helm_calls_the_release_deployed(release):
 def test_all_six_services_become_ready(release):
     said = release.kubectl(*READY)
     assert {line.split()[0].partition("/")[2] for line in said.splitlines()} == SERVICES
+
+
+def test_helm_test_asks_every_service_through_the_gateway(release):
+    said = release.helm("test", STACK, "--logs", "--timeout=100s")
+    assert re.search(r"Phase: +Succeeded", said)
+    asked = {*(prefix.removeprefix("/") for prefix in PREFIXES), "health", "ui-service"}
+    assert {name for name in asked if re.search(rf"http://\S*{name}\S* answers", said)} == asked
 
 
 def test_every_pod_passes_restricted_pod_security(kubeconfig):
