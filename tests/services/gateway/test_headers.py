@@ -68,8 +68,21 @@ def test_proxies_may_add_a_line_each_to_the_chain():
     given, trusted = by_name(lines), parse_networks("10.0.0.0/8")
     assert given == {b"x-forwarded-for": b"6.6.6.6, 1.1.1.1, 10.0.0.2", b"accept": b"*/*"}
     assert client_address("10.0.0.1", given[b"x-forwarded-for"], trusted) == "1.1.1.1"
-    sent = dict(forwarded(given, "10.0.0.1", "http", "/p", trusted))
-    assert sent[b"x-forwarded-for"] == b"6.6.6.6, 1.1.1.1, 10.0.0.2, 10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("claimed", "sent"),
+    [
+        (b"6.6.6.6, 1.1.1.1, 10.0.0.2", b"1.1.1.1, 10.0.0.2, 10.0.0.1"),
+        (b"6.6.6.6:80, 1.1.1.1:5000", b"1.1.1.1, 10.0.0.1"),
+        (b"10.9.9.9, nonsense, 10.0.0.2", b"10.0.0.2, 10.0.0.1"),
+        (b"", b"10.0.0.1"),
+    ],
+)
+def test_services_get_no_address_that_a_client_made_up(claimed: bytes, sent: bytes):
+    """They take the first one for the client's; a proxy only adds to what the client sent."""
+    fields = forwarded({b"x-forwarded-for": claimed}, "10.0.0.1", "http", "/p", parse_networks("10.0.0.0/8"))
+    assert dict(fields)[b"x-forwarded-for"] == sent
 
 
 @pytest.mark.parametrize(

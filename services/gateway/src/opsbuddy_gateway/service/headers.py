@@ -67,11 +67,9 @@ def end_to_end(headers: Sequence[Header], without: frozenset[bytes] = HOP_BY_HOP
 def forwarded(given: Mapping[bytes, bytes], peer: str, scheme: str, prefix: str, trusted: Networks) -> list[Header]:
     """Return the X-Forwarded-* fields for the next hop. What the peer claims counts only when it is a trusted proxy."""
     claimed = given if trusted and is_trusted(peer, trusted) else NOTHING
-    chain = claimed.get(b"x-forwarded-for")
     host = claimed.get(b"x-forwarded-host") or given.get(b"host", b"")
-    address = peer.encode()
     return [
-        (b"x-forwarded-for", chain + b", " + address if chain else address),
+        (b"x-forwarded-for", ", ".join(hops(peer, claimed.get(b"x-forwarded-for"), trusted)).encode()),
         (b"x-forwarded-proto", claimed.get(b"x-forwarded-proto") or scheme.encode()),
         (b"x-forwarded-host", host),
         (b"x-forwarded-prefix", prefix.encode()),
@@ -80,14 +78,19 @@ def forwarded(given: Mapping[bytes, bytes], peer: str, scheme: str, prefix: str,
 
 def client_address(peer: str, chain: bytes | None, trusted: Networks) -> str:
     """Return who asked the first proxy that is trusted: the last address of the chain that a trusted one did not write of itself."""
-    address = peer
-    hops = [hop.strip() for hop in chain.decode("latin-1").split(",")] if chain and trusted else []
-    while hops and is_trusted(address, trusted):
-        claimed = _without_port(hops.pop())
+    return hops(peer, chain, trusted)[0]
+
+
+def hops(peer: str, chain: bytes | None, trusted: Networks) -> list[str]:
+    """Return the addresses from the client to the peer. What stands before the client's own is what it claims: services would take it for the client."""
+    found = [peer]
+    claims = [hop.strip() for hop in chain.decode("latin-1").split(",")] if chain and trusted else []
+    while claims and is_trusted(found[0], trusted):
+        claimed = _without_port(claims.pop())
         if not _is_address(claimed):
             break
-        address = claimed
-    return address
+        found.insert(0, claimed)
+    return found
 
 
 def _without_port(hop: str) -> str:
