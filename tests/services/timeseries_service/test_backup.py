@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from opsbuddy_core.backup import bucket as bucket_backup
 from opsbuddy_core.backup.archive import BackupError, Writer, unpack
-from opsbuddy_core.backup.bucket import FILE
 from opsbuddy_timeseries_service.backup import parts
 from opsbuddy_timeseries_service.factory import build
+from opsbuddy_timeseries_service.influx import bucket as bucket_backup
+from opsbuddy_timeseries_service.influx.bucket import FILE
 from opsbuddy_timeseries_service.settings import TimeseriesSettings
 from tests.services.timeseries_service.conftest import Service, point
 from tests.support.apps import client

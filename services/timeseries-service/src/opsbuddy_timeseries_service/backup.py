@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from opsbuddy_core.backup.bucket import Bucket
 from opsbuddy_core.backup.sqlite_file import SqliteFile
 from opsbuddy_core.backup.tool import Part
 from opsbuddy_timeseries_service.embedded.schema import MIGRATIONS
+from opsbuddy_timeseries_service.influx.bucket import Bucket
 from opsbuddy_timeseries_service.settings import TimeseriesSettings
 
 
