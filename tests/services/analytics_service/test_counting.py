@@ -54,6 +54,19 @@ async def test_a_histogram_counts_by_time_and_level_and_shows_empty_buckets(fill
     assert found["buckets"][1]["start"] == f"{DAY}T10:01:00.000Z"
 
 
+async def test_a_histogram_counts_logs_that_are_older_than_the_counts_that_are_kept(service: Service) -> None:
+    old = timestamps.now() - 100 * 24 * 3600 * timestamps.SECOND
+    await service.send(entry("old", timestamp=timestamps.render(old)), entry("new"))
+    await service.archived()
+    store = SqliteStore(service.settings.sqlite_path("logs"), MIGRATIONS)
+    await store.start()
+    await SqliteJournal(store).forget(0)
+    await store.stop()
+    found = await histogram(service, start=timestamps.render(old), buckets=200)
+    assert (found["total"], found["coverage"]["complete"]) == (2, True)
+    assert sum(bucket["total"] for bucket in found["buckets"]) == 2
+
+
 async def test_a_histogram_of_seconds_and_one_of_everything_are_bounded(filled: Service) -> None:
     fine = await histogram(filled, start=f"{DAY}T10:02:00Z", end=f"{DAY}T10:02:03Z", buckets=10)
     assert (fine["width_seconds"], [bucket["total"] for bucket in fine["buckets"]]) == (1, [1, 1, 1])

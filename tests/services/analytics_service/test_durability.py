@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from opsbuddy_analytics_service.factory import build
+from opsbuddy_core import timestamps
 from tests.services.analytics_service.conftest import Service, entry, settings
 from tests.support.apps import client
 from tests.support.influxdb import Bucket
@@ -159,6 +160,10 @@ async def test_a_new_journal_finds_the_logs_of_a_lost_one_in_influxdb(
     async with client(build(chosen)[0]) as http:
         fresh = Service(http, chosen)
         assert await fresh.find(start=sent["timestamp"]) == ["before the disk was lost"]
+        await fresh.send(entry("after"))
+        query = {"service": "shop", "start": timestamps.render(timestamps.now() - 24 * 3600 * timestamps.SECOND)}
+        counted = (await http.post("/logs/histogram", json=query)).json()
+        assert (counted["width_seconds"], counted["total"]) == (1800, 2)
 
 
 async def test_a_latecomer_after_a_new_start_overwrites_nothing_in_influxdb(bucket: Bucket, tmp_path: Path) -> None:

@@ -101,7 +101,8 @@ class Numbers:
         )
 
     async def _by_time(self, selection: Selection, width: int) -> tuple[Tally, Coverage]:
-        if width < MINUTE or not selection.by_labels_alone:
+        by_reading = width < MINUTE or not selection.by_labels_alone
+        if by_reading or selection.start < await self._journal.counted_since():
             return await self._service.histogram(selection, width)
         counts = await self._journal.counts(selection.start, selection.end, width // MINUTE)
         first = selection.start // width

@@ -81,6 +81,11 @@ class SqliteJournal:
     async def counts(self, start: int, end: int, width: int) -> Counts:
         return await self._store.read(lambda connection: tallies.counts(connection, start, end, width))
 
+    async def counted_since(self) -> int:
+        """Return the time from which on `counts` knows all logs, those of the archive too: old counts are forgotten, and a journal before had its own."""
+        oldest = (timestamps.now() // MINUTE - COUNTS_KEPT + 1) * MINUTE
+        return max(oldest, await self._store.read(lookup.counted_since))
+
     async def histogram(self, selection: Selection, width: int) -> Tally:
         return await self._store.read(lambda connection: tallies.histogram(connection, selection, width))
 

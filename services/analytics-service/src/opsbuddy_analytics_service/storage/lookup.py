@@ -21,6 +21,11 @@ def horizon(connection: sqlite3.Connection) -> int:
     return state(connection, "horizon")
 
 
+def counted_since(connection: sqlite3.Connection) -> int:
+    """Return the time from which on no log can be in the archive that this journal has not seen."""
+    return state(connection, "begun") if horizon(connection) else 0
+
+
 def used_bytes(connection: sqlite3.Connection) -> int:
     """Return the bytes of the file that are in use; the file itself does not shrink."""
     pages, free, size = (

@@ -71,6 +71,9 @@ class Journal(Protocol):
     async def counts(self, start: int, end: int, width: int) -> Counts:
         """Return (bucket, service, level, logs) of the minutes from `start` before `end`, in buckets of `width` minutes counted from `start`."""
 
+    async def counted_since(self) -> int:
+        """Return the time from which on `counts` knows all logs, those of the archive too."""
+
     async def histogram(self, selection: Selection, width: int) -> Tally:
         """Return (start of the bucket // width, level, logs)."""
 
