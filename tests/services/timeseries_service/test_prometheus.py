@@ -61,6 +61,9 @@ async def test_a_series_that_ended_is_gone_at_once_and_comes_back(service: Servi
     assert await values(service, "up") == {(("__name__", "up"),): "2"}
     assert await values(service, "up", NOW + 400) == {}
     assert await values(service, "count_over_time(up[1m])") == {(): "2"}
+    await send(service, ({"__name__": "up", "gone": "yes"}, [(MS - 20_000, remote.STALE)]))
+    matrix = (await ask(service, "query", query="up[1m]", time=NOW))["data"]["result"]
+    assert [[value for _, value in each["values"]] for each in matrix] == [["1", "2"]]
 
 
 async def test_clamping_to_bounds_that_have_changed_places_gives_nothing(service: Service) -> None:
@@ -191,7 +194,8 @@ async def test_quantiles_of_classic_histograms(service: Service) -> None:
         ("query", {"query": "up", "time": "\uff11"}, "time"),
         ("query_range", {"query": "up", "start": 0, "end": 1, "step": "1_0"}, "step"),
         ("query_range", {"query": "up", "start": 2, "end": 1, "step": 1}, "end"),
-        ("query_range", {"query": "up", "start": 0, "end": 11_000, "step": 1}, "11000"),
+        ("query_range", {"query": "up", "start": 0, "end": 11_001, "step": 1}, "11000"),
+        ("query", {"query": "up", "time": MS}, "out of range"),
         ("query_range", {"query": "up", "start": 0, "end": 1, "step": 0}, "step"),
         ("query_range", {"query": "up[1m]", "start": 0, "end": 1, "step": 1}, "matrix"),
         ("series", {}, "match"),
@@ -205,6 +209,21 @@ async def test_what_cannot_be_answered_is_said_in_the_apis_own_form(
     answer = await ask(embedded, path, 400, **query)
     assert (answer["status"], answer["errorType"]) == ("error", "bad_data")
     assert said in answer["error"]
+
+
+async def test_as_many_steps_are_answered_as_prometheus_answers(embedded: Service) -> None:
+    await send(embedded, ({"__name__": "up"}, [(MS, 1.0)]))
+    found = await ask(embedded, "query_range", query="up", start=NOW - 11_000, end=NOW, step=1)
+    assert found["data"]["result"][0]["values"] == [[NOW, "1"]]
+
+
+@pytest.mark.parametrize("start", ["-62135596800", "-1e300", "0001-01-01T00:00:00Z"])
+async def test_a_client_that_names_no_start_is_answered_from_the_beginning(embedded: Service, start: str) -> None:
+    await send(embedded, ({"__name__": "up", "job": "it"}, [(MS, 1.0)]))
+    query = {"match[]": "up", "start": start, "end": NOW}
+    assert (await ask(embedded, "label/job/values", **query))["data"] == ["it"]
+    assert (await ask(embedded, "series", **query))["data"] == [{"__name__": "up", "job": "it"}]
+    assert (await ask(embedded, "query", query="1 + 1", time=start))["data"]["result"][1] == "2"
 
 
 async def test_a_data_source_finds_what_it_asks_for_when_it_is_set_up(embedded: Service) -> None:

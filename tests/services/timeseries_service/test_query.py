@@ -175,6 +175,30 @@ async def test_more_points_than_the_limit_are_said_to_be_more(service: Service) 
     assert (await service.answer(start=at(0), limit=5))["truncated"] is False
 
 
+@pytest.mark.parametrize("group_by", [None, ["b"], []])
+async def test_whoever_asks_on_after_the_last_timestamp_gets_every_point_of_every_series(
+    service: Service, group_by: list[str] | None
+) -> None:
+    tags = [{}, {"a": "x"}, {"a": "x", "b": "1"}, {"b": "2"}]
+    sent = {(at(number), 10 * place + number) for number in range(6) for place in range(4) if (number + place) % 4}
+    await service.write(*[point(value, timestamp=time, tags=tags[value // 10]) for time, value in sent])
+    found, start, more = set(), at(0), True
+    while more:
+        answer = await service.answer(start=start, end=at(60), limit=5, group_by=group_by)
+        page = [pair for each in answer["series"] for pair in zip(each["timestamps"], each["values"], strict=True)]
+        assert len(page) <= 5
+        assert not found & {*page}
+        found |= {*page}
+        more, start = answer["truncated"], timestamps.render(timestamps.instant(max(page)[0]) + 1)
+    assert found == sent
+
+
+async def test_of_more_series_of_one_time_than_the_limit_some_are_answered(service: Service) -> None:
+    await service.write(*[point(1, timestamp=at(0), tags={"host": str(number)}) for number in range(5)])
+    answer = await service.answer(start=at(0), limit=3)
+    assert (sum(len(each["values"]) for each in answer["series"]), answer["truncated"]) == (3, True)
+
+
 async def test_what_is_not_there_is_an_empty_answer(service: Service) -> None:
     await service.write(point(1))
     assert (await service.answer(measurement="nothing"))["series"] == []

@@ -128,6 +128,19 @@ async def test_a_field_keeps_its_type_and_the_point_that_breaks_it_is_named(serv
     assert await service.values() == [1.0, 2.0, 3.0]
 
 
+async def test_a_point_that_is_refused_settles_no_type_of_the_fields_beside(service: Service) -> None:
+    await service.write(point(1, timestamp=MS))
+    result = await service.write(point(1, fields={"v": "text", "w": "text"}, timestamp=MS + 1), point(2, timestamp=MS))
+    assert [(each["index"], each["field"]) for each in result["errors"]] == [(0, "fields.v")]
+    await service.write(point(1, fields={"w": 5}, timestamp=MS + 2))
+    assert await service.values(field="w") == [5.0]
+
+
+async def test_a_line_break_in_a_text_is_the_same_from_each_store(service: Service) -> None:
+    await service.write(point("a\r\nb\rc\nd", timestamp=MS))
+    assert await service.values() == ["a\nb\nc\nd"]
+
+
 async def test_texts_are_kept_and_counted_but_have_no_mean(service: Service) -> None:
     stamp = f"{DAY}T00:00:00Z"
     await service.write(point('a "quote"\\\nline', timestamp=stamp))

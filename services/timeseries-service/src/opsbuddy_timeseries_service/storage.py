@@ -25,7 +25,7 @@ class PointStore(Protocol):
         """Return once the points are on disk; what is wrong with those that were not taken, by their position in the list."""
 
     async def raw(self, selection: Selection, limit: int) -> list[Line]:
-        """Return at most `limit` points, series by series."""
+        """Return the points, series by series. Of `limit` or more at least those up to the time of the one that is `limit`th in time."""
 
     async def buckets(self, selection: Selection, how: Buckets) -> list[Line]:
         """Return a value for each bucket that has points, `how.limit` at most; rate is asked for as increase.

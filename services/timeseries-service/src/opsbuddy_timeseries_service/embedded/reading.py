@@ -3,6 +3,7 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 
@@ -25,17 +26,29 @@ ENTRIES = (
     "SELECT tags FROM series JOIN columns USING (measurement) WHERE measurement = ? AND field = ? AND kind = 'number' "
     "AND EXISTS (SELECT 1 FROM points WHERE series = series.id AND column = columns.id AND time >= ? AND time < ?)"
 )
+RAW = (
+    "FROM points WHERE series IN (SELECT value FROM json_each(:series)) AND column = :column "
+    "AND time >= :start AND time < :end"
+)
 Pairs = list[tuple[int, Value]]
 Arguments = dict[str, str | int]
 
 
 def raw(connection: sqlite3.Connection, selection: Selection, limit: int) -> list[Line]:
+    """Return the points, series by series; when there are `limit` or more, those up to the time of the one that is `limit`th in time."""
+    lines = _points(connection, selection, limit)
+    if sum(len(line.points) for line in lines) < limit:
+        return lines
+    identities = [each for _, group in _groups(connection, selection) for each in group]
+    arguments = _range(connection, selection) | {"series": orjson.dumps(identities).decode(), "before": limit - 1}
+    last: int = connection.execute(f"SELECT time {RAW} ORDER BY time LIMIT 1 OFFSET :before", arguments).fetchone()[0]
+    return _points(connection, replace(selection, end=last + 1), limit + len(identities))
+
+
+def _points(connection: sqlite3.Connection, selection: Selection, limit: int) -> list[Line]:
     """Return the first `limit` points, series by series."""
     left = limit
-    statement = (
-        "SELECT time, value FROM points WHERE series IN (SELECT value FROM json_each(:series)) AND column = :column "
-        "AND time >= :start AND time < :end ORDER BY time, series LIMIT :limit"
-    )
+    statement = f"SELECT time, value {RAW} ORDER BY time, series LIMIT :limit"
 
     def read(arguments: Arguments) -> Pairs:
         nonlocal left
@@ -137,18 +150,21 @@ def _check_kind(connection: sqlite3.Connection, selection: Selection, aggregate:
 
 def _each(connection: sqlite3.Connection, selection: Selection, read: Callable[[Arguments], Pairs]) -> list[Line]:
     """Read every group; those without a point in the range are left out."""
-    column = connection.execute(
-        "SELECT id FROM columns WHERE measurement = ? AND field = ?", (selection.measurement, selection.field)
-    ).fetchone()
-    if column is None:
-        return []
-    range_: Arguments = {"column": column[0], "start": selection.start, "end": selection.end}
+    range_ = _range(connection, selection)
     lines = []
     for tags, identities in _groups(connection, selection):
         points = read(range_ | {"series": orjson.dumps(identities).decode()})
         if points:
             lines.append(Line(tags, points))
     return lines
+
+
+def _range(connection: sqlite3.Connection, selection: Selection) -> Arguments:
+    """Return which column is meant, and from when to when; a column that is not there is -1, which none is."""
+    column = connection.execute(
+        "SELECT id FROM columns WHERE measurement = ? AND field = ?", (selection.measurement, selection.field)
+    ).fetchone()
+    return {"column": column[0] if column else -1, "start": selection.start, "end": selection.end}
 
 
 def _groups(connection: sqlite3.Connection, selection: Selection) -> list[tuple[dict[str, str], list[int]]]:

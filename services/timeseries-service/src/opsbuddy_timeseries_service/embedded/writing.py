@@ -28,16 +28,26 @@ class Known:
             self.series[key] = found.fetchone()[0]
         return self.series[key]
 
-    def column(self, measurement: str, name: str, value: Value) -> tuple[int, str]:
-        """Return identity and kind of a field; the first value of a field decides its kind."""
+    def takes(self, measurement: str, name: str, value: Value) -> bool:
+        """Return whether a field is of the value's kind, or of none yet."""
+        return self._column(measurement, name) is None or self.columns[measurement, name][1] == kind(value)
+
+    def column(self, measurement: str, name: str, value: Value) -> int:
+        """Return the identity of a field; the first value that is stored decides its kind."""
+        column = self._column(measurement, name)
+        if column is None:
+            row = (measurement, name, kind(value))
+            made = self.connection.execute("INSERT INTO columns (measurement, field, kind) VALUES (?, ?, ?)", row)
+            column = self.columns[measurement, name] = (made.lastrowid or 0, row[2])
+        return column[0]
+
+    def _column(self, measurement: str, name: str) -> tuple[int, str] | None:
         key = (measurement, name)
         if key not in self.columns:
-            self.connection.execute(
-                "INSERT INTO columns (measurement, field, kind) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                (*key, kind(value)),
-            )
             found = self.connection.execute("SELECT id, kind FROM columns WHERE measurement = ? AND field = ?", key)
-            self.columns[key] = found.fetchone()
+            if (row := found.fetchone()) is None:
+                return None
+            self.columns[key] = row
         return self.columns[key]
 
 
@@ -47,15 +57,20 @@ def write(connection: sqlite3.Connection, points: list[tuple[int, Point]]) -> li
     rows: list[tuple[int, int, int, Cell]] = []
     known = Known(connection)
     for index, point in points:
-        columns = {name: known.column(point.measurement, name, value) for name, value in point.fields.items()}
-        wrong = [name for name, value in point.fields.items() if columns[name][1] != kind(value)]
+        wrong = [name for name, value in point.fields.items() if not known.takes(point.measurement, name, value)]
         if wrong:
             errors += [
-                PointError(f"fields.{name}", conflict(columns[name][1]), "type_conflict", index) for name in wrong
+                PointError(
+                    f"fields.{name}", conflict(known.columns[point.measurement, name][1]), "type_conflict", index
+                )
+                for name in wrong
             ]
             continue
         series = known.series_of(point)
-        rows += [(series, columns[name][0], point.timestamp, cell(value)) for name, value in point.fields.items()]
+        rows += [
+            (series, known.column(point.measurement, name, value), point.timestamp, cell(value))
+            for name, value in point.fields.items()
+        ]
     connection.executemany("INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?)", rows)
     return errors
 

@@ -87,9 +87,9 @@ class Parameters:
             except ValueError:
                 reason = f'cannot parse "{text[:40]}" to a valid timestamp'
                 raise BadQueryError(f'invalid parameter "{name}": {reason}') from None
-        if not math.isfinite(seconds) or abs(seconds) * 1000 > FARTHEST:
+        if not math.isfinite(seconds) or seconds * 1000 > FARTHEST:
             raise BadQueryError(f'invalid parameter "{name}": {text[:40]} is out of range')
-        return round(seconds * 1000)
+        return max(-FARTHEST, round(seconds * 1000))  # clients without a start send that of the year 1
 
     def step(self) -> int:
         """Return milliseconds: of seconds with a fraction, or of a duration such as 15s."""

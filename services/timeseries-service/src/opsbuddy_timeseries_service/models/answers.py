@@ -16,7 +16,7 @@ class Series(BaseModel):
 
 
 class SeriesAnswer(BaseModel):
-    """What was asked for. `truncated`: there are more points than `limit`; ask again from the last timestamp."""
+    """What was asked for. `truncated`: there are more points than `limit`, these are the first in time; ask again from just after the last timestamp."""
 
     measurement: str
     field: str

@@ -104,7 +104,12 @@ class SeriesQuery(Strict):
     window: int | None = Field(None, ge=2, le=MAX_WINDOW, description="With transform moving_average: how many buckets")
     top: int | None = Field(None, ge=1, le=MAX_TOP, description="Only this many series, those with the largest values")
     top_by: Ranking = Field("mean", description="What of a series' values counts for top")
-    limit: int = Field(10_000, ge=1, le=100_000, description="Points of the answer at most, without aggregate")
+    limit: int = Field(
+        10_000,
+        ge=1,
+        le=100_000,
+        description="Points of the answer at most, without aggregate: the first in time, of all series together",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def _number(value: object) -> object:
     if isinstance(value, str):
         if len(value) > MAX_TEXT:
             raise ValueError(f"has {len(value)} characters; at most {MAX_TEXT} are taken")
-        return value.replace("\x00", "\ufffd")
+        return value.replace("\x00", "\ufffd").replace("\r\n", "\n").replace("\r", "\n")  # CSV of InfluxDB keeps no CR
     if not isinstance(value, (int, float)):
         raise ValueError("is neither a number, nor true or false, nor a text")  # noqa: TRY004 - pydantic reads ValueErrors
     try:

@@ -12,6 +12,7 @@ from typing import Any
 from opsbuddy_core import timestamps
 from opsbuddy_timeseries_service.models.filters import TagFilter, accept
 from opsbuddy_timeseries_service.models.query import Column, Entry, Selection
+from opsbuddy_timeseries_service.models.values import STALE
 from opsbuddy_timeseries_service.promql.engine import LOOKBACK, Engine, TooLongError
 from opsbuddy_timeseries_service.promql.errors import BadQueryError, PromError
 from opsbuddy_timeseries_service.promql.nodes import Node, Selector, Text, selectors
@@ -69,7 +70,7 @@ class PrometheusReading:
             raise BadQueryError('invalid parameter "end": end timestamp must not be before start time')
         if step <= 0:
             raise BadQueryError('invalid parameter "step": it has to be larger than zero')
-        if (end - start) // step >= MAX_STEPS:
+        if (end - start) // step > MAX_STEPS:  # as Prometheus counts: clients choose their steps by it
             raise BadQueryError(f"exceeded maximum resolution of {MAX_STEPS} points per series; use a longer step")
         node = parse(text)
         if node.kind not in {"scalar", "vector"}:
@@ -132,8 +133,10 @@ class PrometheusReading:
         found = await self._samples(node.matchers, end - node.range, end, MAX_SAMPLES)
         rows = []
         for each in sorted(found, key=lambda samples: key(samples.labels)):
-            values = [[_time(moment), number(value)] for moment, value in zip(each.times, each.values, strict=True)]
-            rows.append({"metric": each.labels, "values": values})
+            there = [pair for pair in zip(each.times, each.values, strict=True) if pair[1] is not STALE]
+            if there:
+                values = [[_time(moment), number(value)] for moment, value in there]
+                rows.append({"metric": each.labels, "values": values})
         return rows
 
     async def _samples(self, matchers: Sequence[TagFilter], start: int, end: int, most: int) -> list[Samples]:

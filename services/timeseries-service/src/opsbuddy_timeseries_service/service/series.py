@@ -54,7 +54,7 @@ class SeriesReading:
         lines = await self._store.raw(selection, limit + 1)
         truncated = sum(len(line.points) for line in lines) > limit
         if truncated:
-            lines[-1].points.pop()
+            lines = _first(lines, limit)
         return [
             Series(
                 tags=line.tags,
@@ -94,6 +94,18 @@ def _shaped(query: SeriesQuery, lines: list[Line], grid: range, before: dict[tup
         rows = shaping.top(rows, query.top, query.top_by)
     stamps = [timestamps.render(bucket) for bucket in grid]
     return [_series(tags, stamps, values, skip_empty=query.fill == "none") for tags, values in rows]
+
+
+def _first(lines: list[Line], limit: int) -> list[Line]:
+    """Return the first points in time, `limit` at most: all of each time that is there, so that whoever asks on after the last one misses none."""
+    times = sorted(time for line in lines for time, _ in line.points)
+    end = times[limit] if times[0] < times[limit] else times[limit] + 1  # so many of one time: some of them
+    found, left = [], limit
+    for line in lines:
+        points = [each for each in line.points if each[0] < end][:left]
+        found.append(Line(line.tags, points))
+        left -= len(points)
+    return found
 
 
 def _rows(
