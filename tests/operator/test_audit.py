@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 
 from opsbuddy_operator.cluster.api import ForbiddenError
 from opsbuddy_operator.cluster.kinds import CONFIG_MAP
@@ -47,7 +48,10 @@ async def test_a_deletion_that_nobody_told_of_is_found(parts):
     live = cluster.put(child())
     store.put(live)
     del cluster.objects[ref(live)]
+    repaired = {"name": "opsbuddy_operator_watch_repairs_total", "labels": {"kind": "ConfigMap"}}
+    before = REGISTRY.get_sample_value(**repaired) or 0
     assert await audit.run() == 1
+    assert REGISTRY.get_sample_value(**repaired) == before + 1
     assert store.get(ref(live)) is None
     assert list(queue.schedule.ready[0]) == [WEB]
 

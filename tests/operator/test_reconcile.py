@@ -200,6 +200,37 @@ async def test_a_refusal_is_told_and_tried_again_later(world):
     assert world.cluster.writes == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [
+        ("ConfigMap", {"envFrom": [{"configMapRef": {"name": "db"}}]}),
+        ("Secret", {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "db", "key": "K"}}}]}),
+        ("ConfigMap", {"podTemplate": {"spec": {"volumes": [{"name": "v", "configMap": {"name": "db"}}]}}}),
+    ],
+    ids=["environment", "variable", "volume"],
+)
+async def test_a_change_of_what_is_referenced_rolls_the_pods_and_nothing_else_does(world, kind, source):
+    async def template():
+        await world.settle()
+        return world.cluster.objects[DEPLOYMENT]["spec"]["template"]
+
+    named = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "db", "namespace": "t"}, "data": {"K": "MQ=="}}
+    world.cluster.put(named)
+    world.resource(**source)
+    first = await template()
+    other = "Secret" if kind == "ConfigMap" else "ConfigMap"
+    world.cluster.put(named | {"kind": other})
+    world.cluster.put({**named, "metadata": named["metadata"] | {"name": "another"}})
+    world.cluster.put({**named, "metadata": named["metadata"] | {"labels": {"a": "b"}, "annotations": {"c": "d"}}})
+    assert await template() == first
+    world.cluster.put(named | {"data": {"K": "Mg=="}})
+    second = await template()
+    assert second != first
+    assert second["spec"] == first["spec"]
+    world.cluster.put(named | {"binaryData": {"L": "AA=="}})
+    assert await template() not in (first, second)
+
+
 async def test_a_key_that_a_secret_loses_rolls_no_pod_and_is_told_until_it_is_back(world):
     """New pods would not start, and with a disk the running one would end for them."""
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": "t"}}

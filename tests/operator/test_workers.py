@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 
 from opsbuddy_operator.cluster.api import RefusedError, TerminatingError, UnavailableError
 from opsbuddy_operator.models import Key, Subject
@@ -80,6 +81,28 @@ async def test_whatever_fails_is_put_back_with_growing_pauses(parts, error):
         queue._changed.set()
         await asyncio.sleep(0)
     assert pauses == [0.5, 1, 2, 4]
+
+
+async def test_what_is_done_put_back_and_left_is_counted_with_its_time(parts):
+    _, queue, work, _ = parts
+
+    def counted() -> list[float]:
+        results = [
+            REGISTRY.get_sample_value(
+                "opsbuddy_operator_reconcile_seconds_count", {"subject": "service", "result": result}
+            )
+            for result in ("done", "retried", "left")
+        ]
+        waits = REGISTRY.get_sample_value("opsbuddy_operator_queue_wait_seconds_count", {"subject": "service"})
+        retries = REGISTRY.get_sample_value("opsbuddy_operator_retries_total", {"subject": "service"})
+        return [value or 0.0 for value in (*results, waits, retries)]
+
+    before = counted()
+    for answer in (None, RefusedError("no"), TerminatingError("going")):
+        work.answers[WEB] = answer
+        queue.add(WEB)
+        await idle(queue)
+    assert [after - earlier for after, earlier in zip(counted(), before, strict=True)] == [1, 1, 1, 3, 1]
 
 
 async def test_a_pause_that_the_api_server_asks_for_holds_for_all(parts):

@@ -93,6 +93,19 @@ def test_a_claim_of_another_name_that_is_ours_is_not_deleted_either():
     assert decide(replace(observed, children=(*observed.children, renamed))).delete == ()
 
 
+def test_each_object_of_a_feature_goes_with_it():
+    whole = {
+        "config": {"environment": {"A": "b"}}, "disruptionBudget": {"maxUnavailable": 1}, "networkPolicy": {}, "serviceMonitor": {},
+        "ingress": {"host": "x.example.com"},
+        "autoscaling": AUTOSCALING, "resources": CPU, "role": "Gateway", "route": None,
+    }  # fmt: skip
+    plain = dict.fromkeys(set(whole) - {"resources", "role"}) | {"role": "Service"}
+    gone = kinds(decide(changed(applied(Observed(resource(**whole))), **plain)).delete)
+    assert sorted(gone) == sorted(
+        {obj["kind"] for obj in desired(Observed(resource(**whole)))} - {"ServiceAccount", "Service", "Deployment"}
+    )
+
+
 def orphaned(**metadata):
     """Return what is observed with a policy that has no owner and is not asked for any more."""
     observed = applied(Observed(resource(networkPolicy={})))

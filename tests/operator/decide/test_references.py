@@ -1,4 +1,4 @@
-from opsbuddy_operator.decide.references import keys, references, required
+from opsbuddy_operator.decide.references import keys, references, required, rolling
 from opsbuddy_operator.models import Ref
 from tests.operator.objects import NAMESPACE, resource
 
@@ -41,6 +41,16 @@ def test_an_optional_one_is_watched_but_not_required():
     owner = resource(envFrom=[{"secretRef": {"name": "extra", "optional": True}}])
     assert names(references(owner)) == {"Secret/extra"}
     assert required(owner) == frozenset()
+
+
+def test_what_kubelets_and_ingress_controllers_read_is_required_and_rolls_nothing():
+    owner = resource(
+        image={"repository": "x", "tag": "1", "pullSecrets": ["registry"]},
+        ingress={"host": "x.example.com", "tlsSecret": "certificate"},
+        podTemplate={"spec": {"imagePullSecrets": [{"name": "mirror"}]}},
+    )
+    assert names(required(owner)) == {"Secret/registry", "Secret/certificate", "Secret/mirror"}
+    assert rolling(owner) == frozenset()
 
 
 def test_the_keys_without_which_no_pod_starts_are_found():

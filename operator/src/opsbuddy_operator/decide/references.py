@@ -55,7 +55,10 @@ def _sources(spec: OpsBuddyServiceSpec) -> Iterator[tuple[str, Mapping[str, Any]
     yield from _of_container({"env": env, "envFrom": spec.env_from})
     for secret in spec.secrets or []:
         yield "Secret", {"name": secret.name, "onChange": secret.on_change, "keys": secret.keys}
+    read_by_others = [*(spec.image.pull_secrets or []), spec.ingress.tls_secret if spec.ingress else None]
+    yield from (("Secret", {"name": name, "onChange": "Keep"}) for name in read_by_others)
     pod = _mapping((spec.pod_template or {}).get("spec"))
+    yield from (("Secret", {**entry, "onChange": "Keep"}) for entry in _mappings(pod.get("imagePullSecrets")))
     for container in (*_mappings(pod.get("containers")), *_mappings(pod.get("initContainers"))):
         yield from _of_container(container)
     for volume in _mappings(pod.get("volumes")):
