@@ -22,6 +22,12 @@ SHIFTS = """new Promise(done => {
     .observe({ type: "layout-shift", buffered: true });
   requestAnimationFrame(() => setTimeout(() => done(sum), 300));
 })"""
+BEYOND = """[...document.querySelectorAll("main :is(td, th)")].filter(cell => cell.checkVisibility() && !cell.closest("thead, details"))
+  .filter(cell => cell.getBoundingClientRect().right > document.querySelector("main").getBoundingClientRect().right).map(cell => cell.outerHTML)"""
+ALONE = """[...document.querySelectorAll("#search .fields button")].filter(button => button.checkVisibility()).filter(button => {
+  const own = button.getBoundingClientRect();
+  return ![...button.closest(".fields").querySelectorAll("input, select")].some(field => Math.abs(field.getBoundingClientRect().top - own.top) < 8);
+}).map(button => button.textContent)"""
 WEIGHT = """performance.getEntriesByType("navigation").concat(performance.getEntriesByType("resource"))
   .filter(entry => !entry.name.includes("/events")).reduce((sum, entry) => sum + entry.transferSize, 0)"""
 
@@ -64,6 +70,20 @@ async def test_it_fits_the_screen(watched: Watched, request: pytest.FixtureReque
     await page.screenshot(path=picture(request.node.callspec.id), full_page=True)  # paints, so it is laid out
     assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert await page.locator("h1").count() == 1
+
+
+@pytest.mark.parametrize("width", SIZES)
+async def test_no_figure_of_a_table_lies_beyond_the_edge(watched: Watched, width: int) -> None:
+    await sized(watched.page, width)
+    beyond = await watched.page.evaluate(BEYOND)
+    assert beyond == []
+
+
+@pytest.mark.parametrize("width", [768, 900, 1024, 1180, 1280, 1440])
+async def test_the_button_of_a_search_is_never_alone_in_its_row(watched: Watched, width: int) -> None:
+    await watched.page.set_viewport_size({"width": width, "height": 900})
+    alone = await watched.page.evaluate(ALONE)
+    assert alone == []
 
 
 async def test_it_complains_of_nothing_and_asks_nobody_else(watched: Watched, platform: dict[str, str]) -> None:

@@ -109,6 +109,19 @@ async def test_what_needs_attention_leads_to_a_chart_of_what_was_measured_of_it_
         assert watched.complaints == []
 
 
+async def test_no_way_leads_to_logs_or_metrics_that_nobody_can_show(
+    browser: Browser, ui: Ui, gateway: FakeGateway
+) -> None:
+    gateway.put(down("file-service"), down("analytics-service"))
+    async with opened(browser, ui.url) as watched:
+        entry = watched.page.locator("#entry-file-service")
+        await expect(entry).to_contain_text("No logs without analytics-service")
+        await expect(entry.get_by_role("link", name="Metrics")).to_be_visible()
+        gateway.put(service("analytics-service"), down("timeseries-service"))
+        await expect(entry).to_contain_text("No metrics without timeseries-service")
+        await expect(entry.get_by_role("link", name="Logs")).to_be_visible()
+
+
 async def test_an_update_takes_nothing_from_the_hand(browser: Browser, ui: Ui, gateway: FakeGateway) -> None:
     gateway.put(slow("analytics-service"))
     async with opened(browser, ui.url) as watched:
@@ -177,6 +190,10 @@ async def test_without_the_gateway_everything_is_not_heard_and_the_page_says_wha
             await expect(page.get_by_text("Live", exact=True)).to_be_hidden()
             await expect(page.locator(".entry")).to_contain_text("kubectl -n opsbuddy logs deploy/gateway --tail=50")
             await expect(page.locator("#icon")).to_have_attribute("href", re.compile(r"/icons/stale\.svg$"))
+            for opener in await page.locator(".opener").all():
+                await opener.click()
+            await expect(page.get_by_role("link", name=re.compile("^(Logs|Metrics) of "))).to_have_count(0)
+            await expect(page.locator(".entry")).to_contain_text("No logs without the gateway")
             await page.screenshot(path=picture("home-gateway-gone"), full_page=True)
         finally:
             await gateway.start()

@@ -21,6 +21,16 @@ from tests.ui.conftest import Ui, Watched, opened, ready
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'&amp;"
 
+# the largest part of a row of the chart that is drawn upon in the colour of the first series
+INKED = """(() => {
+  const canvas = document.querySelector("ob-chart canvas"), ink = getComputedStyle(document.body).color.match(/\\d+/g).map(Number);
+  const { width, height, data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const rows = new Array(height).fill(0);
+  for (let at = 0; at < width * height; at += 1)
+    if (data[4 * at + 3] > 60 && ink.every((tone, of) => Math.abs(data[4 * at + of] - tone) < 40)) rows[Math.floor(at / width)] += 1;
+  return Math.max(...rows) / width;
+})()"""
+
 
 async def stored(platform: dict[str, str], tags: Mapping[str, str] = {}, *values: float | str) -> str:
     """Write one value a minute for two hosts, up to now, and return the name of their measurement."""
@@ -82,7 +92,7 @@ async def test_a_metric_is_picked_and_seen_as_a_chart_as_a_table_and_in_figures(
             re.compile(f"metric={name}%2Fusage&function=max(&every=1m)?$")
         )  # it may be the one there to begin with
         await expect(page.locator("ob-chart canvas")).to_be_visible()
-        figures = page.get_by_role("region", name="The series in figures")
+        figures = page.get_by_role("table", name="The series in figures")
         await expect(figures.get_by_role("row")).to_have_count(3)
         await expect(figures.get_by_role("row").nth(2)).to_contain_text("host=b")
         await expect(figures.get_by_role("row").nth(2)).to_contain_text("50")
@@ -91,6 +101,38 @@ async def test_a_metric_is_picked_and_seen_as_a_chart_as_a_table_and_in_figures(
         await expect(table.get_by_role("columnheader")).to_have_text(["Time", "host=a", "host=b"])
         await expect(table.get_by_role("cell", name="50", exact=True)).to_be_visible()
         assert watched.complaints == []
+
+
+async def test_a_series_that_comes_more_seldom_than_its_buckets_is_a_line_and_its_gaps_are_gaps(
+    browser: Browser, platform: dict[str, str]
+) -> None:
+    name = await stored(platform, {}, *[5.0] * 50)
+    async with shown(browser, platform, f"{name}/usage", every="30s", start="1h", tag="host=a") as watched:
+        await expect(watched.page.locator("ob-chart canvas")).to_be_visible()
+        assert await watched.page.evaluate(INKED) > 0.6
+    now = time.time_ns()
+    lines = [f"{name},host=c usage=5 {now - back * 60_000_000_000}" for back in (*range(1, 10), *range(40, 50))]
+    async with httpx2.AsyncClient(timeout=30) as http:
+        assert (await http.post(f"{platform['timeseries-service']}/api/v2/write", content="\n".join(lines))).is_success
+    async with shown(browser, platform, f"{name}/usage", every="30s", start="1h", tag="host=c") as watched:
+        await expect(watched.page.locator("ob-chart canvas")).to_be_visible()
+        assert 0.15 < await watched.page.evaluate(INKED) < 0.45
+
+
+async def test_a_long_name_in_the_list_of_metrics_leaves_the_others_their_room(
+    browser: Browser, platform: dict[str, str]
+) -> None:
+    name = await stored(platform)
+    point = {"measurement": "m" * 150, "tags": {"t" * 100: "v"}, "fields": {"f" * 100: 1}}
+    async with httpx2.AsyncClient(timeout=30) as http:
+        url = f"{platform['ui-service']}/api/timeseries/write"
+        assert (await http.post(url, json={"points": [point]})).is_success
+    async with shown(browser, platform, width=390) as watched:
+        row = watched.page.locator("table.metrics tr", has_text=name)
+        await expect(row.locator("td").first).to_have_text("host")
+        box = await row.locator("td").first.bounding_box()
+        assert box
+        assert box["width"] > 80
 
 
 async def test_before_a_metric_is_picked_there_is_a_chart_of_one_that_is_stored(
@@ -107,7 +149,7 @@ async def test_before_a_metric_is_picked_there_is_a_chart_of_one_that_is_stored(
         await expect(page.get_by_label("Function")).to_have_value("rate")
         await expect(page.locator("ob-chart canvas")).to_be_visible()
         await expect(page.get_by_text("No metric is chosen yet")).to_be_visible()
-        await expect(page.get_by_role("region", name="The series in figures")).to_contain_text("service=shop")
+        await expect(page.get_by_role("table", name="The series in figures")).to_contain_text("service=shop")
         await page.locator("#metrics-list").get_by_role("link", name=f"{other} · usage").click()
         await page.wait_for_url(f"**/timeseries?metric={other}%2Fusage")
         await expect(page.locator("#series-title")).to_have_text(f"{other} · usage")
@@ -126,7 +168,7 @@ async def test_a_service_and_a_moment_lead_to_the_chart_of_what_was_measured_of_
         await expect(page.locator("ob-chart canvas")).to_be_visible()
         await expect(page.get_by_label("Only series with")).to_have_value(f"service={service}")
         await page.reload()
-        await expect(page.get_by_role("region", name="The series in figures")).to_contain_text("host=b")
+        await expect(page.get_by_role("table", name="The series in figures")).to_contain_text("host=b")
         assert watched.complaints == []
 
 
@@ -168,7 +210,7 @@ async def test_back_forward_and_reload_show_each_search_with_its_fields(
         await page.get_by_label("From").fill("15m")
         await page.get_by_role("button", name="Show").click()
         await page.wait_for_url("**together=true**")
-        await expect(page.get_by_role("region", name="The series in figures")).to_contain_text("all together")
+        await expect(page.get_by_role("table", name="The series in figures")).to_contain_text("all together")
         await page.go_back()
         await expect(lines).not_to_be_checked()
         await expect(function).to_have_value("percentile")
@@ -180,7 +222,7 @@ async def test_back_forward_and_reload_show_each_search_with_its_fields(
         await page.reload()
         await expect(lines).to_be_checked()
         await expect(page.get_by_label("From")).to_have_value("15m")
-        await expect(page.get_by_role("region", name="The series in figures")).to_contain_text("all together")
+        await expect(page.get_by_role("table", name="The series in figures")).to_contain_text("all together")
         await expect(page.get_by_role("navigation", name="Pages")).to_be_attached()
 
 
@@ -224,7 +266,7 @@ async def test_names_and_values_of_others_are_text_and_stay_in_their_place(
     for width in (390, 320):
         for metric, function in ((name, "last"), (texts, "raw")):
             async with shown(browser, platform, f"{metric}/usage", width, function=function) as watched:
-                await expect(watched.page.get_by_role("region", name="The series in figures")).to_be_visible()
+                await expect(watched.page.get_by_role("table", name="The series in figures")).to_be_visible()
                 assert await watched.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
                 assert watched.complaints == []
                 if function == "raw":

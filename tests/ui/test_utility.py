@@ -17,6 +17,9 @@ from tests.ui.conftest import Watched, opened, picture, ready
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'&amp;"
 Platform = dict[str, str]
+# charts with ink in their last column of pixels
+AT_THE_EDGE = """[...document.querySelectorAll("ob-chart canvas")].filter(canvas =>
+  canvas.getContext("2d").getImageData(canvas.width - 1, 0, 1, canvas.height).data.some(Boolean)).map(canvas => canvas.closest("ob-chart").outerHTML)"""
 
 
 def fresh() -> str:
@@ -242,6 +245,34 @@ async def test_a_secret_is_shown_nowhere_and_kept_when_the_rest_changes(browser:
         await expect(done(page)).to_have_text("Saved.")
         [now] = await found(platform, word)
         assert (now["description"], now["secret"], "value" in now) == ("changed", True, False)
+
+
+@pytest.mark.parametrize("width", [1440, 768])
+async def test_a_long_configuration_takes_no_room_from_what_stands_beside_it(
+    browser: Browser, platform: Platform, width: int
+) -> None:
+    word = fresh()
+    await create(platform, word, "short")
+    await create(platform, word + "n" * 100, "v" * 3000, description="d" * 500)
+    async with page_of(browser, platform, f"/utility?q={word}", width=width) as watched:
+        row = rows(watched.page).filter(has=watched.page.get_by_role("link", name=word, exact=True))
+        for part in (row.get_by_role("link"), row.get_by_role("button", name="Delete")):
+            box = await part.bounding_box()
+            assert box
+            assert box["height"] < 40, "it is broken into several lines"
+
+
+async def test_no_label_of_a_chart_is_cut_by_its_edge(browser: Browser, platform: Platform) -> None:
+    async with opened(
+        browser, platform["ui-service"] + "/utility"
+    ) as watched:  # complains that the test reads a canvas
+        page = watched.page
+        await ready(page)
+        chart = page.locator("[data-live-chart=load]")
+        await chart.locator("summary").click()
+        for number in (2, 3, 4):  # the time under the edge is another each time
+            await expect(chart.locator("tbody tr")).to_have_count(number, timeout=30_000)
+            assert await page.evaluate(AT_THE_EDGE) == []
 
 
 async def test_the_charts_of_the_system_grow_while_one_looks(browser: Browser, platform: Platform) -> None:

@@ -1,9 +1,11 @@
 """What refreshes and what breaks takes nothing from the hand, and Home leads here."""
 
+import asyncio
+
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.support.analytics_answers import answer, die
+from tests.support.analytics_answers import LOGS, answer, die
 from tests.support.fake_gateway import FakeGateway, down, service
 from tests.ui.analytics.acts import WAIT, lines, log, parameters, renewed, send
 from tests.ui.conftest import Ui, opened
@@ -41,6 +43,23 @@ async def test_what_refreshes_takes_nothing_from_the_hand(browser: Browser, plat
         assert await page.locator(".line details").first.evaluate("e => e.open")
         assert await page.locator("#day details").first.evaluate("e => e.open")
         assert watched.complaints == []
+
+
+async def test_what_is_counted_late_stands_above_the_lines_as_if_it_had_been_there(
+    browser: Browser, ui: Ui, gateway: FakeGateway
+) -> None:
+    answer(gateway)
+    released = asyncio.Event()
+    gateway.held = {f"{LOGS}/facets": released}
+    try:
+        async with opened(browser, f"{ui.url}/analytics") as watched:
+            await expect(watched.page.locator("#logs-title")).to_have_text("Logs")
+            released.set()
+            await expect(watched.page.locator("#logs-title")).to_have_text("6 lines, 1 error")
+            await expect(watched.page.get_by_text("6 lines, 1 error")).to_have_count(1)
+            assert watched.complaints == []
+    finally:
+        gateway.held.clear()
 
 
 async def test_a_service_that_is_killed_shows_on_the_open_page_and_heals(

@@ -59,6 +59,11 @@ async def test_the_lines_do_not_wait_for_what_is_counted_about_them(
     assert "aria-busy" not in counts
 
 
+async def test_a_range_of_other_days_says_them_in_utc_too(http: httpx2.AsyncClient) -> None:
+    page = (await http.get("/analytics?start=2026-01-01T02:00:00Z&end=2026-01-02T03:00:00Z")).text
+    assert re.search("1 Jan 02:00:00 . 2 Jan 03:00:00</span> UTC", page)
+
+
 async def test_the_same_range_is_asked_for_everywhere_and_the_next_page_keeps_it(
     http: httpx2.AsyncClient, gateway: FakeGateway
 ) -> None:

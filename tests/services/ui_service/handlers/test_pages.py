@@ -7,6 +7,7 @@ import pytest
 
 from opsbuddy_ui_service.rendering.assets import Assets
 from tests.support.fake_gateway import FakeGateway, down
+from tests.support.wait import eventually
 
 Summary = Callable[[str], Awaitable[str]]
 PLAIN = {"accept-encoding": "identity"}
@@ -163,3 +164,16 @@ async def test_the_service_itself_is_healthy_without_the_gateway(
     await gateway.stop()
     answer = await http.get("/health")
     assert (answer.status_code, answer.json()["status"]) == (200, "healthy")
+
+
+async def test_a_panel_blames_no_service_while_it_is_the_gateway_that_is_gone(
+    http: httpx2.AsyncClient, gateway: FakeGateway
+) -> None:
+    await gateway.stop()
+
+    async def blamed() -> bool:
+        page = (await http.get("/analytics")).text
+        said = "The gateway does not answer; what analytics-service has to say comes through it."
+        return said in page and "analytics-service does not answer" not in page
+
+    await eventually(blamed, what="the gateway is blamed, and no service")

@@ -67,13 +67,48 @@ def test_a_long_message_is_cut_in_the_list_and_whole_when_it_is_opened() -> None
         ),
         ("Request answered", {"method": "GET", "path": "/" + "x" * 4000, "status": 200}, f"GET /{'x' * 199} 200"),
         ("GET /files 200", {"method": "GET", "path": "/files", "status": 200}, ""),
-        ("Stored", {"path": "/a"}, ""),
+        (
+            "Request proxied",
+            {"method": "GET", "path": "/api/files", "status": 503, "reason": "breaker_open", "duration_ms": 0.4},
+            "GET /api/files 503 breaker_open 0.4 ms",
+        ),
+        (
+            "Request proxied",
+            {"method": "GET", "path": "/api/files", "status": 200, "reason": "answered", "duration_ms": 0.4},
+            "GET /api/files 200 0.4 ms",
+        ),
         ("Stored", ["method", "path", "status"], ""),
         ("Stored", None, ""),
     ],
 )
 def test_a_log_of_a_request_says_which(message: str, data: Any, shown: str) -> None:
-    assert logs_view.line(log(message, data=data)).call == shown
+    assert logs_view.line(log(message, data=data)).told == shown
+
+
+@pytest.mark.parametrize(
+    ("message", "data", "shown"),
+    [
+        (
+            "Service changed state",
+            {"target": "file-service", "state": "unhealthy", "reason": "takes no connection", "was": None},
+            'target=file-service state=unhealthy reason="takes no connection"',
+        ),
+        ("Order 74011 paid", {"order": 74011, "cents": 1551}, "cents=1551"),
+        (
+            "Tried again",
+            {"again": True, "after": 0.5, "none": "", "more": {"a": 1}, "list": [1]},
+            "again=True after=0.5",
+        ),
+        ("Stored", {"name": "x" * 200}, f"name={'x' * 74}…"),
+    ],
+)
+def test_a_line_says_what_its_data_add_to_the_message(message: str, data: Any, shown: str) -> None:
+    assert logs_view.line(log(message, data=data)).told == shown
+
+
+def test_data_without_end_make_no_line_without_end() -> None:
+    data = {f"{number}" * 200: "y" * 2000 for number in range(500)}
+    assert len(logs_view.line(log("m", data=data)).told) == logs_view.LONGEST_TOLD
 
 
 def test_two_logs_with_the_same_words_are_two() -> None:

@@ -20,6 +20,13 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered(Trouble):
+    """The gateway is there, and said so."""
+
+    gateway: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Locked(Trouble):
     """The gateway does not show it to who asks: `word` says how that is, `way` what one can do."""
 
@@ -32,7 +39,7 @@ async def attempt(service: str, asked: Awaitable[T]) -> T | Trouble:
     try:
         return await asked
     except RefusedError as error:
-        return locked(service, error) or Trouble(service, error.detail)
+        return locked(service, error) or Answered(service, error.detail)
     except OpsBuddyError as error:
         return Trouble(service, error.detail)
 

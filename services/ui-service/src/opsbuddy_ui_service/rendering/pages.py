@@ -10,7 +10,7 @@ from opsbuddy_ui_service.access.visitor import visitor
 from opsbuddy_ui_service.live.monitor import News
 from opsbuddy_ui_service.rendering.assets import Assets
 from opsbuddy_ui_service.rendering.rail import RAIL
-from opsbuddy_ui_service.rendering.times import ago, clock, iso
+from opsbuddy_ui_service.rendering.times import ago, clock, iso, seconds
 from opsbuddy_ui_service.settings import UiSettings
 from opsbuddy_ui_service.views import first_metric
 from opsbuddy_ui_service.views.logs import moment_of
@@ -44,7 +44,7 @@ class Rendering:
             release=version("opsbuddy-ui-service"),
             stale_after=round((settings.stale_after + GRACE) * 1000),
         )
-        self._environment.filters.update(iso=iso, clock=clock, ago=ago)
+        self._environment.filters.update(iso=iso, clock=clock, ago=ago, seconds=seconds)
         self._latest: dict[str, tuple[int, str]] = {}
 
     def page(self, request: Request, name: str, view: View, template: str | None = None, **shown: Any) -> str:

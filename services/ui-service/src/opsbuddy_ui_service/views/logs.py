@@ -14,6 +14,7 @@ from opsbuddy_ui_service.searches.time_range import around
 ERRORS = ("ERROR", "CRITICAL")
 TONES: Mapping[str, Tone] = {"ERROR": "bad", "CRITICAL": "bad", "WARNING": "warn"}
 LONGEST_PATH = 200
+LONGEST_PAIR, LONGEST_TOLD = 80, 240  # characters of a value with its name, and of all
 SHOWN = 2000  # characters of a message in the list; all of it when the line is opened
 TITLES = {"level": "Level", "service": "Service", "logger": "Logger", "operation": "Operation"}
 LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
@@ -31,7 +32,7 @@ class Piece:
 class Line:
     """One log. `key` is its identity, `whole` all of it as JSON, `cut` how many characters of the message are not in `pieces`.
 
-    `call`: `GET /files 200 3.1 ms` where it tells of a request.
+    `told`: what its data say besides: `GET /files 200 3.1 ms`, or `target=file-service state=unhealthy`.
     """
 
     key: str
@@ -42,7 +43,7 @@ class Line:
     service: str
     pieces: tuple[Piece, ...]
     cut: int
-    call: str
+    told: str
     whole: str
     marked: bool = False
 
@@ -118,22 +119,42 @@ def line(record: Mapping[str, Any], text: str = "", marked: str = "") -> Line:
         service=str(record.get("service", "")),
         pieces=tuple(pieces(message[:SHOWN], text)),
         cut=max(0, len(message) - SHOWN),
-        call=call(message, record.get("data")),
+        told=told(message, record.get("data")),
         whole=orjson.dumps({name: value for name, value in record.items() if value not in (None, "", {})}).decode(),
         marked=bool(marked) and record.get("event_id") == marked,
     )
 
 
-def call(message: str, data: object) -> str:
-    """Return the request that a log tells of, from its data; nothing where the message says it already."""
-    if not isinstance(data, Mapping) or not {"method", "path", "status"} <= data.keys():
+def told(message: str, data: object) -> str:
+    """Return what the data of a log add to its message: the request that it tells of, or its short values by name; nothing that the message says already."""
+    if not isinstance(data, Mapping):
         return ""
+    if {"method", "path", "status"} <= data.keys():
+        return _request(message, data)
+    pairs = [
+        _cut(f"{name}={_quoted(str(value))}", LONGEST_PAIR)
+        for name, value in data.items()
+        if isinstance(value, str | int | float) and value != "" and f" {value} " not in f" {message} "
+    ]
+    return _cut(" ".join(pairs), LONGEST_TOLD)
+
+
+def _request(message: str, data: Mapping[str, Any]) -> str:
     path = str(data["path"])
     if path in message:
         return ""
-    took = data.get("duration_ms")
+    took, reason = data.get("duration_ms"), data.get("reason")
     words = [str(data["method"]), path[:LONGEST_PATH], str(data["status"])]
+    words += [_cut(str(reason), LONGEST_PAIR)] if reason not in (None, "answered") else []
     return " ".join([*words, f"{took:.1f} ms"] if isinstance(took, int | float) else words)
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if not text or any(character.isspace() for character in text) else text
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def pieces(message: str, text: str) -> Iterable[Piece]:

@@ -110,6 +110,13 @@ class View:
         wrong = [row for row in self.rows if row.state is not State.HEALTHY and (self.live or row.name == "gateway")]
         return tuple(sorted(wrong, key=lambda row: (row.since is None, row.since or self.at, row.name)))
 
+    def missing(self, name: str) -> str:
+        """Return without what a service cannot be asked now: the gateway, or itself; blank where it can."""
+        if not self.live:
+            return "the gateway"
+        row = self.find(name)
+        return "" if row and row.state not in (State.DOWN, State.NOT_HEARD) else name
+
     def find(self, name: str) -> Row | None:
         return next((row for row in self.rows if row.name == name), None)
 

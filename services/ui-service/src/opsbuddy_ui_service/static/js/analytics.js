@@ -14,7 +14,13 @@ entry();
 tail();
 
 for (const button of document.querySelectorAll("[data-link]")) button.dataset.copy = new URL(button.dataset.link, location).href;
-document.addEventListener("htmx:after:swap", ({ target }) => { if (target.id === "lines") lines(); });
+document.addEventListener("htmx:after:swap", ({ target }) => {
+  if (target.id === "lines") lines();
+  const found = document.querySelector(".found[data-title]"); // counted after the page came: it stands where it would have stood
+  if (!found) return;
+  document.getElementById("logs-title").replaceChildren(...found.childNodes);
+  found.remove();
+});
 document.addEventListener("brush", (event) => {
   event.preventDefault();
   const address = new URL("/analytics", location), kept = new URLSearchParams(location.search);

@@ -46,6 +46,15 @@ function torn({ times, series }, step) {
   });
   return out;
 }
+// Where a series comes more seldom than its buckets, what lies between two of its values is no gap: `undefined` is drawn through.
+function joined(values) {
+  const known = [...values.keys()].filter((at) => values[at] != null);
+  const apart = known.slice(1).map((at, index) => at - known[index]), usual = [...apart].sort((a, b) => a - b)[apart.length >> 1];
+  if (!(usual > 1)) return values;
+  const out = [...values];
+  apart.forEach((steps, index) => { if (steps <= 1.5 * usual) out.fill(undefined, known[index] + 1, known[index + 1]); });
+  return out;
+}
 // Return the sums that are drawn: the last column lies lowest, the first on top of all.
 function piled(series) {
   let below = series[0]?.values.map(() => 0) ?? [];
@@ -114,7 +123,7 @@ class Chart extends HTMLElement {
   }
   #drawn() {
     const { times, series } = this.#data;
-    return [times, ...(this.hasAttribute("stacked") ? piled(series) : series.map((each) => each.values))];
+    return [times, ...(this.hasAttribute("stacked") ? piled(series) : series.map(({ values }) => joined(values)))];
   }
   // A token may depend on the theme; only a property of an element tells what it is now.
   #ink(token) {
@@ -156,7 +165,7 @@ class Chart extends HTMLElement {
       cursor: { y: false, sync: { key: TOGETHER.key, setSeries: false }, drag: { x: this.hasAttribute("brush"), y: false, setScale: false, dist: 5 }, points: { show: !bars } },
       scales: { x: { time: true, range: () => this.#range() }, y: { range: (_, low, high) => this.#span(low, high) } },
       axes: [
-        { ...axis, size: 26, gap: 4, space: 72, grid: { show: false }, values: (_, ticks, __, ___, step) => ticks.map((at) => tick(at, step, to - from)) },
+        { ...axis, size: 26, gap: 4, space: 72, grid: { show: false }, values: (plot, ticks, __, ___, step) => ticks.map((at) => whole(plot, at, tick(at, step, to - from))) },
         { ...axis, gap: 6, size: (plot, values) => 14 + 8 * Math.max(4, ...(values ?? []).map((text) => text.length)), space: 26, grid: { stroke: line, width: 1 }, values: (_, ticks) => ticks.map((value) => words(value, unit)) },
       ],
       series: [{}, ...columns],
@@ -170,7 +179,10 @@ class Chart extends HTMLElement {
     return most > least ? [least, most + (most - least) * 0.06] : [least, least + 1];
   }
   // a value between two gaps is a point, or it would not be seen
-  #lonely(plot, index) { return plot.data[index].some((value, at, all) => value != null && all[at - 1] == null && all[at + 1] == null); }
+  #lonely(plot, index) {
+    const ends = (all, at) => all[at] === null || !(at in all);
+    return plot.data[index].some((value, at, all) => value != null && ends(all, at - 1) && ends(all, at + 1));
+  }
 
   #legend(shape) {
     this.values = [];
@@ -222,6 +234,10 @@ function tick(at, step, span) {
   const time = new Date(at * 1000), midnight = time.getHours() + time.getMinutes() + time.getSeconds() === 0;
   if (step >= 86400 || (midnight && span > 7200)) return clock(time).replace(/ \d\d:\d\d$/, "").replace(/^\d\d:\d\d$/, "00:00");
   return `${two(time.getHours())}:${two(time.getMinutes())}${step < 60 ? `:${two(time.getSeconds())}` : ""}`;
+}
+// A label that the edge would cut says nothing.
+function whole(plot, at, text) {
+  return plot.bbox.left / devicePixelRatio + plot.valToPos(at, "x") + 4 * text.length > plot.width ? "" : text;
 }
 function mark(shape, colour, dash) {
   const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg"), line = document.createElementNS("http://www.w3.org/2000/svg", "path");
