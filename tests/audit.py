@@ -1,5 +1,6 @@
 """Looks at what is installed: `python -m tests.audit` checks it against the lock, writes a bill of materials, and asks for known vulnerabilities."""
 
+import argparse
 import json
 import re
 import subprocess
@@ -138,4 +139,5 @@ def _program(name: str) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m tests.audit", description=__doc__).parse_args()
     sys.exit(main())

@@ -1,5 +1,6 @@
 """Files that are generated and kept in the repository: `python -m tests.generated check` compares them, `write` brings them up to date."""
 
+import argparse
 import difflib
 import sys
 from collections.abc import Callable
@@ -81,6 +82,6 @@ def difference(path: str, text: str) -> list[str]:
 
 if __name__ == "__main__":
     commands = {"check": check, "write": write}
-    if len(sys.argv) != 2 or sys.argv[1] not in commands:
-        sys.exit("usage: python -m tests.generated check|write")
-    sys.exit(commands[sys.argv[1]]())
+    parser = argparse.ArgumentParser(prog="python -m tests.generated", description=__doc__)
+    parser.add_argument("do", choices=commands)
+    sys.exit(commands[parser.parse_args().do]())

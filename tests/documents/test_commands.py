@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from itertools import groupby
 from pathlib import Path
 
@@ -38,6 +39,23 @@ def test_resources_in_the_documents_are_what_the_operator_reads() -> None:
     assert described
     for text in described:
         OpsBuddyServiceSpec.model_validate(yaml.safe_load(text)["spec"])
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "program", ["backup", "demo", "tests.audit", "tests.bench", "tests.generated", "tests.ui.screenshots"]
+)
+def test_a_program_of_the_repository_answers_help_and_does_nothing_for_a_word_that_it_does_not_know(
+    program: str,
+) -> None:
+    def run(word: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", program, word]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=25, check=False)
+
+    asked, unknown = run("--help"), run("--fly")
+    assert (asked.returncode, asked.stdout[: len(f"usage: python -m {program}")]) == (0, f"usage: python -m {program}")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert f"usage: python -m {program}" in unknown.stderr
 
 
 @pytest.mark.demo

@@ -3,6 +3,7 @@
 The file service is stopped first, so that Home shows a trouble, its reason and its age.
 """
 
+import argparse
 import asyncio
 import sys
 import tempfile
@@ -81,4 +82,5 @@ async def _settled(page: Page) -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m tests.ui.screenshots", description=__doc__).parse_args()
     main()
