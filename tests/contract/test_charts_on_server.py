@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.charts import helm
 from tests.charts.cases import CASES
 from tests.charts.helm import OPERATOR, STACK
 from tests.contract.apiserver import CRD, get, kubectl
+from tests.contract.description.installation import SERVICES
 
 pytestmark = pytest.mark.contract
 
@@ -199,3 +201,27 @@ def test_an_uninstalled_operator_leaves_resources_and_is_installed_again_by_the_
     finally:
         for release in json.loads(other.helm("list", "--all", "-o", "json")):
             other.helm("uninstall", release["name"], NO_HOOKS)
+
+
+@pytest.fixture
+def of_one_team(cluster, apiserver, tmp_path) -> Cluster:
+    """Helm and kubectl of somebody who may do everything in the namespace, and nothing at cluster scope."""
+    cluster.kubectl("create", "serviceaccount", "team")
+    cluster.kubectl("create", "role", "everything", "--verb=*", "--resource=*.*")
+    cluster.kubectl("create", "rolebinding", "team", "--role=everything", f"--serviceaccount={cluster.namespace}:team")
+    config = yaml.safe_load(apiserver.read_text())
+    config["users"][0]["user"] = {"token": cluster.kubectl("create", "token", "team").strip()}
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
+    return Cluster(tmp_path / "kubeconfig", cluster.namespace)
+
+
+def test_without_a_right_at_cluster_scope_the_operator_is_installed_for_its_namespace(of_one_team):
+    values = {"watchNamespaces": [of_one_team.namespace], "crds": {"enabled": False}}
+    of_one_team.helm("install", "operator", str(OPERATOR), values=values)
+    assert of_one_team.names("deployments") == {"opsbuddy-operator"}
+
+
+def test_without_a_right_at_cluster_scope_the_stack_is_installed_for_its_namespace(of_one_team):
+    values = {"crds": {"upgrade": False}, "operator": {"watchNamespaces": [of_one_team.namespace]}}
+    of_one_team.helm("install", "platform", str(STACK), NO_HOOKS, "--skip-crds", values=values)
+    assert of_one_team.names("obs") == SERVICES
