@@ -85,6 +85,21 @@ class TestScaling:
         run("scale", "deployment", "web", "--replicas=0")
         await replicas(cluster, 2)
 
+    async def test_an_autoscaler_of_somebody_else_is_named_and_not_fought(self, cluster, run, running):
+        await cluster.apply(resource())
+        await replicas(cluster, 1)
+        run("autoscale", "deployment", "web", "--name=theirs", "--min=3", "--max=4", "--cpu=50%")
+        stalled = await cluster.until("web", "Stalled", reason="ForeignAutoscaler")
+        assert "HorizontalPodAutoscaler theirs" in stalled["message"]
+        await replicas(cluster, 3)
+        before = await quiet(cluster, running)
+        await asyncio.sleep(5)  # the autoscaler looks every two seconds
+        assert running.writes() == before[0]
+        assert (await cluster.get("deployments", "web"))["spec"]["replicas"] == 3
+        await cluster.delete("horizontalpodautoscalers", "theirs")
+        await replicas(cluster, 1)
+        await cluster.until("web", "Stalled", "False")
+
 
 class TestNames:
     """kubernetes-sigs/mcp-lifecycle-operator#85, agentgateway/agentgateway#2249."""

@@ -263,6 +263,33 @@ async def test_settings_that_are_refused_roll_no_pod_until_they_are_there(world)
     assert world.cluster.objects[DEPLOYMENT]["spec"]["template"] == before
 
 
+async def test_an_autoscaler_of_somebody_else_is_named_and_not_fought(world):
+    world.resource(replicas=2)
+    await world.settle()
+    scaler = {"manager": "kube-controller-manager", "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+    live = copy.deepcopy(world.cluster.objects[DEPLOYMENT])
+    live["spec"]["replicas"] = 5
+    live["metadata"]["managedFields"] = [scaler | {"operation": "Update"}]
+    world.store.put(world.cluster.put(live))
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    theirs = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "theirs", "namespace": "t"},
+    }
+    put = world.cluster.put(theirs | {"spec": {"scaleTargetRef": target}})
+    await world.settle()
+    assert world.status("Stalled") == ("True", "ForeignAutoscaler")
+    assert world.cluster.objects[DEPLOYMENT]["spec"]["replicas"] == 5
+    world.cluster.requests.clear()
+    assert await world.reconcile(WEB) == STRANGER_SECONDS
+    assert world.cluster.writes == []
+    del world.cluster.objects[ref(put)]
+    await world.settle()
+    assert world.status("Stalled")[0] == "False"
+    assert world.cluster.objects[DEPLOYMENT]["spec"]["replicas"] == 2
+
+
 async def test_a_resource_that_is_gone_or_going_is_let_go(world):
     live = world.resource(secrets=[{"name": "db"}])
     await world.reconcile(WEB)

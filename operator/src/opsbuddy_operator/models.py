@@ -81,6 +81,7 @@ class Observed:
     tolerated: Mapping[Ref, str] = field(
         default_factory=dict
     )  # how what was applied came out otherwise, as something that admits objects wants it
+    foreign_autoscaler: str | None = None  # name of one that scales our Deployment, which the spec does not ask for
     metrics_patience: float = METRICS_PATIENCE  # seconds
     absent: Mapping[str, str] = field(default_factory=dict)  # kinds that cannot be had in this cluster, and why
     table_hash: str | None = None  # of the routing table as it is in the namespace

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     STORAGE_IMMUTABLE = "StorageImmutable"  # smaller than the claim, or the class cannot grow it
     UNSUPPORTED_FIELD = "UnsupportedField"
     AUTOSCALER_INACTIVE = "AutoscalerInactive"  # the autoscaler gets no metrics
+    FOREIGN_AUTOSCALER = "ForeignAutoscaler"  # one that the spec does not ask for scales the Deployment
     API_REFUSED = "ApiRefused"  # the API server refused an object; the message has its words
     API_MISSING = "ApiMissing"  # the cluster does not serve the API of an object that the spec asks for
     NOT_STALLED = "NotStalled"

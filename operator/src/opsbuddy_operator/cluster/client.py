@@ -28,7 +28,7 @@ from opsbuddy_operator.cluster.api import (
     TerminatingError,
     UnavailableError,
 )
-from opsbuddy_operator.cluster.kinds import KINDS, LEASE, Kind, kind_of
+from opsbuddy_operator.cluster.kinds import ANY_AUTOSCALER, KINDS, LEASE, Kind, kind_of
 from opsbuddy_operator.models import FIELD_MANAGER, Object, Ref, ref
 
 PAGE = 500
@@ -45,7 +45,7 @@ class KubernetesApi:
         client.user_agent = f"opsbuddy-operator/{version('opsbuddy-operator')}"
         self._client = DynamicClient(client)  # type: ignore[no-untyped-call]
         self._timeout = timeout
-        self._resources = {kind: _resource(self._client, kind) for kind in KINDS.values()}
+        self._resources = {kind: _resource(self._client, kind) for kind in (*KINDS.values(), ANY_AUTOSCALER)}
         self.may_write = may_write
 
     async def get(self, ref: Ref) -> Object | None:

@@ -48,6 +48,7 @@ CHILDREN = (
 WATCHED = (SERVICE, POD, *CHILDREN)
 SERVICE_MONITOR = Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors", OURS)
 OPTIONAL = (SERVICE_MONITOR,)  # of APIs that a cluster may lack
+ANY_AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")  # of whomever
 SECRET = Kind("v1", "Secret", "secrets")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 EVENT = Kind("events.k8s.io/v1", "Event", "events")

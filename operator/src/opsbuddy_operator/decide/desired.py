@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 from opsbuddy_core.resource import OpsBuddyServiceSpec
 from opsbuddy_operator.decide import claim
-from opsbuddy_operator.decide.ownership import is_leaving
+from opsbuddy_operator.decide.ownership import is_leaving, scaled_by_autoscaler
 from opsbuddy_operator.decide.parsing import InvalidSpecError, spec_of
 from opsbuddy_operator.decide.references import rolling
 from opsbuddy_operator.manifests import (
@@ -45,7 +45,8 @@ def _manifests(observed: Observed, spec: OpsBuddyServiceSpec) -> Iterator[Object
     if spec.network_policy:
         yield network_policy.build(identity, spec.network_policy)
     yield service.build(identity, spec.port, spec.protocol)
-    yield deployment.build(identity, spec, fixed_replicas(spec), _config_hash(observed, spec))
+    replicas = None if observed.foreign_autoscaler else fixed_replicas(spec)
+    yield deployment.build(identity, spec, replicas, _config_hash(observed, spec))
     if spec.disruption_budget:
         yield pod_disruption_budget.build(identity, spec.disruption_budget)
     if spec.autoscaling and is_autoscaled(spec):
@@ -65,6 +66,16 @@ def live(observed: Observed, kind: str) -> Object | None:
 def is_autoscaled(spec: OpsBuddyServiceSpec) -> bool:
     """Tell whether an autoscaler decides how many pods run."""
     return spec.autoscaling is not None and bool(spec.autoscaling.cpu or spec.autoscaling.memory)
+
+
+def is_scaled_behind(observed: Observed) -> bool:
+    """Tell whether an autoscaler set the number of pods last, although the spec asks for none."""
+    deployment = live(observed, "Deployment")
+    try:
+        spec = spec_of(observed.resource)
+    except InvalidSpecError:
+        return False
+    return deployment is not None and not spec.suspend and not is_autoscaled(spec) and scaled_by_autoscaler(deployment)
 
 
 def fixed_replicas(spec: OpsBuddyServiceSpec) -> int | None:

@@ -50,6 +50,16 @@ def applied_by_us(live: Object, *path: str) -> bool:
     return any(_fields(entry, path) is not None for entry in _managers(live, ours=True))
 
 
+def scaled_by_autoscaler(live: Object) -> bool:
+    """Tell whether an autoscaler of Kubernetes set the number of pods last, whoever's it is."""
+    return any(
+        entry.get("subresource") == "scale"
+        and entry.get("manager") == "kube-controller-manager"
+        and _fields(entry.get("fieldsV1"), ("spec", "replicas")) is not None
+        for entry in live["metadata"].get("managedFields", ())
+    )
+
+
 def is_of_others(live: Object, *path: str) -> bool:
     """Tell whether others than our server-side apply own a field, wholly or in part."""
     return any(_fields(entry, path) is not None for entry in _managers(live, ours=False))

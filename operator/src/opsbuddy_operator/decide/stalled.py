@@ -26,6 +26,7 @@ def stalled(observed: Observed, spec: OpsBuddyServiceSpec, now: datetime) -> Fin
         *_refused(observed),
         *([observed.table_fault] if observed.table_fault and spec.role == "Gateway" else []),
         *_absent(observed, spec),
+        *_scaled_by_others(observed),
         *_unmeasurable(spec),
         *_unsupported(spec),
         *_ignored(observed, spec),
@@ -102,6 +103,14 @@ def _refused(observed: Observed) -> Iterator[Fault]:
 def _absent(observed: Observed, spec: OpsBuddyServiceSpec) -> Iterator[Fault]:
     if spec.service_monitor and (words := observed.absent.get("ServiceMonitor")):
         yield Reason.API_MISSING, f"serviceMonitor: {words}, or remove serviceMonitor; everything else runs"
+
+
+def _scaled_by_others(observed: Observed) -> Iterator[Fault]:
+    if name := observed.foreign_autoscaler:
+        words = (
+            f"HorizontalPodAutoscaler {name} scales the Deployment of this service, so the number of pods is left to it"
+        )
+        yield Reason.FOREIGN_AUTOSCALER, f"{words}: let it aim at the OpsBuddyService, or delete it and set autoscaling"
 
 
 def _unmeasurable(spec: OpsBuddyServiceSpec) -> Iterator[Fault]:

@@ -19,6 +19,7 @@ _WARNING = frozenset(
         Reason.STORAGE_IMMUTABLE,
         Reason.UNSUPPORTED_FIELD,
         Reason.AUTOSCALER_INACTIVE,
+        Reason.FOREIGN_AUTOSCALER,
         Reason.API_REFUSED,
         Reason.API_MISSING,
     }

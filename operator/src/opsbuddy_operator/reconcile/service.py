@@ -13,7 +13,7 @@ from opsbuddy_operator.cluster.api import AbsentError, Api, ApiError, ConflictEr
 from opsbuddy_operator.cluster.kinds import EVENT, POD
 from opsbuddy_operator.cluster.store import Store, deleting, uid_of
 from opsbuddy_operator.decide.decision import decide
-from opsbuddy_operator.decide.desired import desired
+from opsbuddy_operator.decide.desired import desired, is_scaled_behind
 from opsbuddy_operator.decide.ownership import is_ours
 from opsbuddy_operator.decide.references import keys, references
 from opsbuddy_operator.decide.verdict import is_told, judge
@@ -70,7 +70,19 @@ class ServiceReconciler:
             metrics_patience=self._terms.metrics_patience,
             **self._routes.seen_by(resource),
         )
+        observed = replace(observed, foreign_autoscaler=await self._foreign_autoscaler(observed))
         return replace(observed, taken=await self._strangers(observed), children=self._children(resource))
+
+    async def _foreign_autoscaler(self, observed: Observed) -> str | None:
+        """Name the autoscaler that scales the Deployment although the spec asks for none; who aims where is asked only when one did so last."""
+        if not is_scaled_behind(observed):
+            return None
+        name, namespace = observed.resource["metadata"]["name"], observed.resource["metadata"]["namespace"]
+        for autoscaler in await self._api.list(kinds.ANY_AUTOSCALER, namespace):
+            target = autoscaler["spec"]["scaleTargetRef"]
+            if (target["kind"], target["name"]) == ("Deployment", name) and not is_ours(autoscaler, observed.resource):
+                return str(autoscaler["metadata"]["name"])
+        return None
 
     def _children(self, resource: Object) -> tuple[Object, ...]:
         namespace, name = resource["metadata"]["namespace"], resource["metadata"]["name"]
@@ -146,7 +158,7 @@ class ServiceReconciler:
         waits = []
         if verdict.look_again is not None:  # what stays as it is, is looked at less and less often
             waits.append(max(verdict.look_again, min(LONGEST_LOOK, 1.5 ** min(looks, 10) - 1)))
-        if observed.taken:
+        if observed.taken or observed.foreign_autoscaler:
             waits.append(STRANGER_SECONDS)
         if (attempt := self._applier.next_attempt(observed.failures)) is not None:
             waits.append(attempt)
