@@ -6,6 +6,7 @@ from pathlib import Path
 
 from opsbuddy_analytics_service.models import NewLog, Selection
 from opsbuddy_analytics_service.service.intake import judge
+from opsbuddy_analytics_service.storage import searching
 from opsbuddy_analytics_service.storage.embedded import MIGRATIONS, SqliteJournal
 from opsbuddy_core import timestamps
 from opsbuddy_core.sqlite import SqliteStore
@@ -41,5 +42,21 @@ async def test_indexing_merges_nothing_by_itself_and_merging_in_turns_keeps_the_
         assert await store.read(_segments) < TURNS / 2
         late = Selection(timestamps.EARLIEST, 2**63 - 1, text="was late")
         assert len((await journal.page(late, 1000)).logs) == 1000
+    finally:
+        await store.stop()
+
+
+async def test_logs_that_are_not_indexed_yet_are_read_by_themselves_only_where_they_are_few(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "logs.sqlite3", MIGRATIONS)
+    await store.start()
+    try:
+        journal = SqliteJournal(store)
+        await journal.begin(archived=False)
+        ways = [await store.read(searching.way)]
+        for number in range(5):
+            await journal.append(_logs(number))
+            ways.append(await store.read(searching.way))
+            assert await journal.index() == LOGS
+        assert ways == ["NOT INDEXED"] * 4 + ["INDEXED BY by_number"] * 2
     finally:
         await store.stop()

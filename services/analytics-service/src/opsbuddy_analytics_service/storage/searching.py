@@ -17,6 +17,7 @@ MOST_TRIGRAMS = 4  # of a text: the rarest leave few candidates, and the others 
 SAMPLE = 200
 FEW = 20_000  # logs that are read faster than looked up
 MOST_SERVICES = 64
+OUT_OF_ORDER = 3  # times as long as in the order of the table takes reading a log by its number
 COLUMNS = ", ".join(f"logs.{name}" for name in NAMES.split(", "))
 
 
@@ -74,13 +75,19 @@ def _look_up(
         f"SELECT {COLUMNS} FROM {index} CROSS JOIN logs ON logs.time = {index}.rowid WHERE {index} MATCH ?"  # noqa: S608 - fixed names, bound values
         f" AND {index}.rowid >= ? AND {index}.rowid < ? AND {where} ORDER BY {index}.rowid {order} LIMIT ?"
     )
-    fresh = (
-        f"SELECT {COLUMNS} FROM logs INDEXED BY by_number WHERE number > ? AND {where} ORDER BY time {order} LIMIT ?"  # noqa: S608 - likewise
-    )
+    fresh = f"SELECT {COLUMNS} FROM logs {way(connection)} WHERE number > ? AND {where} ORDER BY time {order} LIMIT ?"  # noqa: S608 - likewise
     rows = connection.execute(indexed, (words, selection.start, selection.end, *arguments, limit)).fetchall()
     rows += connection.execute(fresh, (state(connection, "indexed"), *arguments, limit)).fetchall()
     rows.sort(key=lambda row: row[0], reverse=selection.descending)
     return [StoredLog(*row) for row in rows[:limit]]
+
+
+def way(connection: sqlite3.Connection) -> str:
+    """Return how to read what is not indexed yet: by itself where that is a small part of all, else all in the order of the table."""
+    given = state(connection, "given")
+    oldest = connection.execute("SELECT min(number) FROM logs").fetchone()[0] or 0
+    fresh = given - state(connection, "indexed")
+    return "INDEXED BY by_number" if fresh * OUT_OF_ORDER < given - oldest else "NOT INDEXED"
 
 
 def _read(connection: sqlite3.Connection, selection: Selection, limit: int) -> list[StoredLog]:
