@@ -2,6 +2,8 @@
 # Every test, cheapest first. Makes what it needs: packages of the machine, the API server and InfluxDB from source (cached), the browser, a kind
 # cluster. A cluster that was there before stays; one that was made for the tests goes with them.
 set -euo pipefail
+source "$(dirname "$0")/cluster/progress.sh"
+takes -- "$@"
 cd "$(dirname "$0")/.."
 stage() { printf '\n== %s (%d s so far)\n' "$1" "$SECONDS"; }
 pytest() { .venv/bin/pytest -q "$@"; }

@@ -26,22 +26,22 @@ class OperatorPods:
     restarts: dict[str, int] = field(default_factory=dict)
     _followers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _watch: subprocess.Popen[str] | None = None
+    _reader: threading.Thread | None = None
+    _ended: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
-        arguments = ("get", "pods", "-A", "-l", SELECTOR, "--watch", "-o", f"jsonpath={FIELDS}{{'\\n'}}")
-        command = self._kubectl(*arguments)
-        self._watch = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        threading.Thread(target=self._read, args=(self._watch,), daemon=True).start()
-
-    def watching(self) -> bool:
-        """Tell whether everything since the start was seen."""
-        return self._watch is not None and self._watch.poll() is None
+        self._reader = threading.Thread(target=self._watch_on, daemon=True)
+        self._reader.start()
 
     def stop(self) -> None:
-        for process in (self._watch, *self._followers.values()):
-            if process:
-                process.kill()
-                process.wait()
+        self._ended.set()
+        while self._reader and self._reader.is_alive():
+            if self._watch:
+                self._watch.kill()
+            self._reader.join(0.2)
+        for process in self._followers.values():
+            process.kill()
+            process.wait()
 
     def records(self) -> dict[str, list[dict[str, Any]]]:
         """Return what each pod logged; a line that is no record, such as one of a traceback, has the level TEXT."""
@@ -52,6 +52,14 @@ class OperatorPods:
             ]
             for path in sorted(self.folder.glob("*.log"))
         }
+
+    def _watch_on(self) -> None:
+        """Begin anew when the API server has ended a watch, as it does after half an hour: the next one tells first what there is."""
+        arguments = ("get", "pods", "-A", "-l", SELECTOR, "--watch", "-o", f"jsonpath={FIELDS}{{'\\n'}}")
+        command = self._kubectl(*arguments)
+        while not self._ended.wait(0.5 if self._watch else 0):
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as self._watch:
+                self._read(self._watch)
 
     def _read(self, watch: subprocess.Popen[str]) -> None:
         assert watch.stdout

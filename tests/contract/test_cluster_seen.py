@@ -1,10 +1,11 @@
-"""What a failed test of the cluster shows, on a kubectl that repeats its words, and on one of no use."""
+"""What tests of the cluster see and show of it, on a kubectl that repeats its words, and on one of no use."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.e2e import failure
+from tests.e2e import failure, operator_pods
+from tests.support.wait import eventually
 
 pytestmark = pytest.mark.contract
 REPEATS = """#!/bin/sh
@@ -17,9 +18,18 @@ esac
 """
 
 
+WATCHED = """#!/bin/sh
+case "$*" in
+  *" logs "*) echo '{"level": "INFO"}' ;;
+  *) echo "opsbuddy operator-1 $(cat "$0.ended" 2>/dev/null || echo 0) now"; [ -e "$0.ended" ] && exec sleep 30; echo 1 >"$0.ended" ;;
+esac
+"""
+
+
 @pytest.fixture
 def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(failure, "BIN", tmp_path)
+    for module in (failure, operator_pods):
+        monkeypatch.setattr(module, "BIN", tmp_path)
     return tmp_path / "kubectl"
 
 
@@ -50,3 +60,17 @@ def test_a_cluster_that_says_nothing_any_more_hides_no_failure(
     said = failure.report(Path("kubeconfig"), "t")
     assert "$ kubectl -n t get events" in said
     assert any(words in said for words in ("timed out", "no such host", "No such file"))
+
+
+async def test_a_watch_of_the_operators_pods_that_ends_is_begun_anew(kubectl: Path, tmp_path: Path) -> None:
+    made(kubectl, WATCHED)
+    pods = operator_pods.OperatorPods(Path("kubeconfig"), tmp_path)
+    pods.start()
+    try:
+
+        async def seen() -> bool:
+            return pods.restarts == {"operator-1": 1} and pods.records() == {"operator-1": [{"level": "INFO"}]}
+
+        await eventually(seen)
+    finally:
+        pods.stop()
