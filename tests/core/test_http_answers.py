@@ -252,6 +252,16 @@ async def test_http_1_0_knows_no_leave_to_send():
     assert answer.endswith(b"\r\n\r\nbody")
 
 
+async def test_white_space_around_a_value_is_no_part_of_it():
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await answering(json.dumps({name.decode(): value.decode() for name, value in scope["headers"]}).encode())(
+            scope, receive, send
+        )
+
+    request = b"GET / HTTP/1.1\r\nHost:t \t\r\nIf-Match: \t\"a b\"  \r\nX-Empty:  \r\nConnection: close \r\n\r\n"
+    assert b'{"host": "t", "if-match": "\\"a b\\"", "x-empty": "", "connection": "close"}' in await said(app, request)
+
+
 async def test_a_connection_stays_for_the_next_request_until_it_was_idle_for_too_long():
     async with connected(answering(headers=[(b"content-length", b"0")]), timeout_keep_alive=1) as (reader, writer):
         for _ in range(2):
