@@ -258,7 +258,7 @@ async def test_white_space_around_a_value_is_no_part_of_it():
             scope, receive, send
         )
 
-    request = b"GET / HTTP/1.1\r\nHost:t \t\r\nIf-Match: \t\"a b\"  \r\nX-Empty:  \r\nConnection: close \r\n\r\n"
+    request = b'GET / HTTP/1.1\r\nHost:t \t\r\nIf-Match: \t"a b"  \r\nX-Empty:  \r\nConnection: close \r\n\r\n'
     assert b'{"host": "t", "if-match": "\\"a b\\"", "x-empty": "", "connection": "close"}' in await said(app, request)
 
 
