@@ -52,7 +52,11 @@ class Process:
                 except httpx2.TransportError:
                     return False
 
-            await eventually(alive, within=30, what=f"{self.module} answers")
+            try:
+                await eventually(alive, within=30, what=f"{self.module} answers")
+            except BaseException:  # whoever started it gets nothing to end it by
+                await self.end(signal.SIGKILL)
+                raise
 
     async def end(self, number: int = signal.SIGTERM) -> int:
         """Send the signal and wait for the end; returns the exit code."""
