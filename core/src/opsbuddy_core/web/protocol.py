@@ -208,7 +208,8 @@ class HttpProtocol(HttpToolsProtocol):
     @override
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._head_open and not self._over:  # what follows the head are trailers, and nobody asked for them
-            name, value = name.lower(), value.rstrip(b" \t")  # the parser leaves what follows a value (RFC 9112 section 5)
+            name = name.lower()
+            value = value.rstrip(b" \t")  # the parser leaves what follows a value
             if name == b"expect" and value.lower() == b"100-continue":
                 self.expect_100_continue = True
             self.headers.append((name, value))
