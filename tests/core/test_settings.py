@@ -66,3 +66,20 @@ def test_help_lists_every_variable_with_its_meaning() -> None:
     assert "SERVICE_PORT" in text
     assert "[8001]" in text
     assert all(len(line.split()) > 1 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("host", ["http://influxdb:8086", "influxdb:8086", "influxdb/", "fd00::7", "user@influxdb"])
+def test_an_address_where_a_host_is_asked_for_ends_the_start_with_what_is_expected(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], host: str
+) -> None:
+    monkeypatch.setenv("INFLUXDB_HOST", host)
+    with pytest.raises(SystemExit):
+        ServiceSettings.load()
+    assert "INFLUXDB_HOST" in (said := capsys.readouterr().err)
+    assert "expected a host alone" in said
+
+
+@pytest.mark.parametrize("host", ["", "influxdb", "influx.example.com", "10.0.0.7", "[fd00::7]", "my_influx"])
+def test_a_host_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("INFLUXDB_HOST", host)
+    assert (ServiceSettings.load().influxdb_host or "") == host

@@ -4,9 +4,9 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import ClassVar, Literal, NoReturn, Self
+from typing import Annotated, ClassVar, Literal, NoReturn, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
@@ -93,12 +93,23 @@ class StateSettings(BaseSettings):
         return self.data_dir / f"{name}.sqlite3"
 
 
+def _host_alone(host: str) -> str:
+    if not re.fullmatch(r"[\w.-]*|\[[0-9a-fA-F:.]+\]", host):
+        raise ValueError(
+            "expected a host alone, as influxdb, 10.0.0.7 or [fd00::7]; the port has a variable of its own"
+        )
+    return host
+
+
+Host = Annotated[str, AfterValidator(_host_alone)]
+
+
 class InfluxSettings(BaseSettings):
     """How to reach InfluxDB 2; without INFLUXDB_HOST the embedded store is used."""
 
     model_config = CONFIG
 
-    influxdb_host: str | None = Field(None, description="Host of InfluxDB; without it the embedded store is used")
+    influxdb_host: Host | None = Field(None, description="Host of InfluxDB; without it the embedded store is used")
     influxdb_port: int = Field(8086, ge=1, le=65535, description="Port of InfluxDB")
     influxdb_token: SecretStr | None = Field(None, description="Token that may read and write the bucket")
     influxdb_org: str = Field("opsbuddy", description="Organization")

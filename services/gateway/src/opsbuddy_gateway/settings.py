@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AliasChoices, Field, model_validator
 from typing_extensions import override
 
-from opsbuddy_core.settings import MIB, Settings
+from opsbuddy_core.settings import MIB, Host, Settings
 from opsbuddy_gateway.access_settings import AccessSettings
 from opsbuddy_gateway.models import REASON_HEADER, Address
 from opsbuddy_gateway.service.headers import Networks, parse_networks
@@ -82,7 +82,9 @@ class GatewaySettings(Settings, AccessSettings):
         "", description="Further services to check but not to route: ui-service=http://ui-service:3000/health,…"
     )
 
-    influxdb_host: str | None = Field(None, description="Host of InfluxDB, whose health is checked too where it is set")
+    influxdb_host: Host | None = Field(
+        None, description="Host of InfluxDB, whose health is checked too where it is set"
+    )
     influxdb_port: int = Field(8086, ge=1, le=65535, description="Port of InfluxDB")
 
     @model_validator(mode="after")
