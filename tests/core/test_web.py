@@ -224,7 +224,7 @@ async def test_what_is_asked_for_all_day_has_a_line_only_when_it_fails(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(context.line, "write", lambda _level, data, _trace: asked.append(data["path"]))
-    for path in ("/health", "/metrics", "/status", "/things"):
+    for path in ("/health", "/metrics", "/status", "/openapi.json", "/things"):
         assert (await http.get(path)).status_code == 200
     assert asked == ["/things"]
     database.healthy = False

@@ -176,7 +176,8 @@ async def test_a_service_of_which_nothing_is_measured_leads_to_what_it_logged_th
     browser: Browser, platform: dict[str, str]
 ) -> None:
     async with shown(browser, platform, service="ui-service", start="-1h") as watched:
-        await watched.page.wait_for_url("**/analytics?service=ui-service&start=-1h#counts")
+        await watched.page.wait_for_url("**/analytics?service=ui-service&start=-1h&instead=metrics#logs")
+        await expect(watched.page.get_by_text("No metric of ui-service is stored for this time")).to_be_visible()
         await expect(watched.page.locator("#counts ob-chart")).to_be_visible()
         assert watched.complaints == []
 

@@ -18,7 +18,10 @@ from opsbuddy_core.web.problems import REASON, answer, name, unexpected
 
 line = Line("access", "Request answered", operation="request")
 QUIET = ("/health", "/metrics", "/assets/")  # asked for all day, and of no interest while they are answered
-POLLED = "/status"  # likewise, of the gateway; what is beneath it is asked for by hand
+POLLED = (
+    "/status",
+    "/openapi.json",
+)  # likewise: by the web UI, and by the gateway; what is beneath is asked for by hand
 DRAIN_SECONDS, DRAIN_IDLE_SECONDS = 30.0, 2.0  # who sends nothing for that long is waiting for the answer
 CLOSE = {"connection": "close"}  # what may still come of the body is no request
 
@@ -148,7 +151,7 @@ def _account(scope: Scope, status: int, seconds: float, here: trace.Trace) -> No
     requests, duration = _children(method, route, status)
     requests.inc()
     duration.observe(seconds)
-    if (scope["path"] == POLLED or scope["path"].startswith(QUIET)) and status < HTTPStatus.BAD_REQUEST:
+    if (scope["path"] in POLLED or scope["path"].startswith(QUIET)) and status < HTTPStatus.BAD_REQUEST:
         return
     level = logging.WARNING if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
     data = {

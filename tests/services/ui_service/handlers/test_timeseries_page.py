@@ -88,7 +88,11 @@ async def test_a_service_of_which_nothing_is_stored_leads_to_what_it_logged_then
     led = await http.get("/timeseries", params={"service": "b", **MOMENT})
     assert led.status_code == 303
     assert urlsplit(led.headers["location"]).path == "/analytics"
-    assert dict(parse_qsl(urlsplit(led.headers["location"]).query)) == {"service": "b", **MOMENT}
+    assert dict(parse_qsl(urlsplit(led.headers["location"]).query)) == {
+        "service": "b",
+        "instead": "metrics",
+        **MOMENT,
+    }
     assert not asked(cpu)
 
 

@@ -47,7 +47,8 @@ def router(monitor: Monitor, rendering: Rendering, gateway: HttpGateway) -> APIR
         shown = await look(request).page()
         view = monitor.view()
         names = services(view, shown["day_stats"], shown["search"].service)
-        shown |= {"services": names, "quick": QUICK, "origin": str(request.base_url).rstrip("/")}
+        instead = request.query_params.get("instead") == "metrics"
+        shown |= {"services": names, "quick": QUICK, "origin": str(request.base_url).rstrip("/"), "instead": instead}
         return html(request, rendering.page(request, "analytics", view, **around, **shown))
 
     @routes.get("/panels/analytics/lines")

@@ -16,6 +16,7 @@ from opsbuddy_ui_service.views import first_metric
 from opsbuddy_ui_service.views.series import Metric
 
 SERVICE = "timeseries-service"
+INSTEAD = "instead=metrics"  # of the address of the logs: the page says why one came there
 MOST_SERIES = 5000  # that are looked at for what can be picked
 LONGER = ("-24h", "-7d")  # where nobody named a range, and the usual one has no point
 
@@ -36,7 +37,8 @@ class FirstMetric:
         found = await self._first(searches)
         if isinstance(found, Search):
             return found.address()
-        return found or f"{logs_search.Search(service=service, start=asked.start, end=asked.end).address()}#counts"
+        lines = logs_search.Search(service=service, start=asked.start, end=asked.end).address()
+        return found or f"{lines}&{INSTEAD}#logs"
 
     async def of_all(self, asked: Search, metrics: Sequence[Metric]) -> Search | None:
         """Return what one sees first of everything that is stored."""

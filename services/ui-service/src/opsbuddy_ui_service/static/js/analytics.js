@@ -6,7 +6,7 @@ import "./narrow.js";
 import { begin as tail } from "./tail.js";
 import { local } from "./times.js";
 
-const ONWARD = ["cursor", "around", "event", "tail"]; // another range is another search
+const ONWARD = ["cursor", "around", "event", "tail", "instead"]; // another range is another search
 
 local(document.getElementById("search"));
 lines();
