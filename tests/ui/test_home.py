@@ -193,7 +193,7 @@ async def test_without_the_gateway_everything_is_not_heard_and_the_page_says_wha
             for opener in await page.locator(".opener").all():
                 await opener.click()
             await expect(page.get_by_role("link", name=re.compile("^(Logs|Metrics) of "))).to_have_count(0)
-            await expect(page.locator(".entry")).to_contain_text("No logs without the gateway")
+            await expect(page.locator(".entry")).to_contain_text("No logs and no metrics without the gateway")
             await page.screenshot(path=picture("home-gateway-gone"), full_page=True)
         finally:
             await gateway.start()
