@@ -122,6 +122,7 @@ class Decision:
     # what cannot be beside ours, which server-side apply cannot.
     repair: tuple[Object, ...] = ()
     delete: tuple[Ref, ...] = ()
+    withheld: tuple[Ref, ...] = ()  # until what they refer to is there
     awaited: tuple[Ref, ...] = ()  # still being deleted; to be made anew when they are gone
 
 

@@ -106,6 +106,26 @@ def test_each_object_of_a_feature_goes_with_it():
     )
 
 
+DB = Ref("v1", "Secret", "t", "db")
+
+
+@pytest.mark.parametrize(
+    ("spec", "missing", "written"),
+    [
+        ({}, {"references": {DB: None}}, []),
+        ({}, {"references": {DB: "x"}, "lacking": {DB: frozenset({"K"})}}, []),
+        ({}, {"references": {DB: "x"}}, ["Deployment"]),
+        ({"replicas": 0}, {"references": {DB: None}}, ["Deployment"]),
+    ],
+    ids=["no Secret", "no key", "all there", "it is to end"],
+)
+def test_the_only_pod_of_a_service_with_a_disk_does_not_end_for_one_that_cannot_start(spec, missing, written):
+    """Elsewhere the pods of before serve until those of now do."""
+    before = applied(Observed(resource(storage={"size": "1Gi"})))
+    after = changed(before, env=[{"name": "K", "valueFrom": {"secretKeyRef": {"name": "db", "key": "K"}}}], **spec)
+    assert kinds(decide(replace(after, **missing)).apply) == written
+
+
 def orphaned(**metadata):
     """Return what is observed with a policy that has no owner and is not asked for any more."""
     observed = applied(Observed(resource(networkPolicy={})))

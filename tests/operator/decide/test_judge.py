@@ -334,6 +334,11 @@ SENTENCES: dict[str, tuple[Callable[[], Observed], dict[str, str], list[str]]] =
         {"Ready": "False/ReferenceMissing", "Stalled": "True/ReferenceMissing"},
         ["Secret db", "has no key a and b"],
     ),
+    "a change that would end the only pod for one that cannot start is on its way": (
+        lambda: replace(changed(settled(resource(storage={"size": "1Gi"})), envFrom=[{"secretRef": {"name": "db"}}]), references={DB: None}),
+        {"Stalled": "True/ReferenceMissing", "Available": "True/AllReady", "Progressing": "True/RollingOut"},
+        ["Deployment web, when what it refers to is there"],
+    ),
     "a claim without a volume is told with its class": (
         lambda: unbound("PersistentVolumeClaim is not bound"),
         {"Ready": "False/PodFailing"},

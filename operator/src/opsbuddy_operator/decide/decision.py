@@ -5,7 +5,8 @@ from opsbuddy_operator.decide import alternatives, ports
 from opsbuddy_operator.decide.desired import desired, is_autoscaled
 from opsbuddy_operator.decide.ownership import applied_by_us, controller, is_leaving
 from opsbuddy_operator.decide.parsing import InvalidSpecError, spec_of
-from opsbuddy_operator.manifests.difference import needs_apply
+from opsbuddy_operator.decide.references import required
+from opsbuddy_operator.manifests.difference import holds, needs_apply
 from opsbuddy_operator.models import MANIFEST_HASH, Decision, Object, Observed, Ref, ref
 
 _NEEDS = {
@@ -37,6 +38,8 @@ def decide(observed: Observed) -> Decision:
         for manifest in possible
         if needs_apply(manifest, present.get(ref(manifest)), observed.tolerated.get(ref(manifest)))
     ]
+    withheld = [manifest for manifest in pending if _ends_what_runs(manifest, present.get(ref(manifest)), observed)]
+    pending = [manifest for manifest in pending if manifest not in withheld]
     changed = [(manifest, present[ref(manifest)]) for manifest in pending if ref(manifest) in present]
     return Decision(
         apply=tuple(pending),
@@ -49,6 +52,7 @@ def decide(observed: Observed) -> Decision:
         ),
         delete=_superfluous(wanted, present, observed),
         awaited=awaited,
+        withheld=tuple(map(ref, withheld)),
     )
 
 
@@ -59,6 +63,19 @@ def _free(wanted: tuple[Object, ...], observed: Observed) -> list[Object]:
         if blocked.intersection(needs):
             blocked.add(kind)
     return [manifest for manifest in wanted if manifest["kind"] not in blocked]
+
+
+def _ends_what_runs(manifest: Object, live: Object | None, observed: Observed) -> bool:
+    """Tell whether a change would end the only pod of a service with a disk for one that cannot start: what it refers to is missing."""
+    if manifest["kind"] != "Deployment" or live is None or manifest["spec"]["strategy"]["type"] != "Recreate":
+        return False
+    missing = {name for name in required(observed.resource) if observed.references.get(name, "") is None}
+    stops = manifest["spec"].get("replicas") == 0
+    return (
+        bool(missing or observed.lacking)
+        and not stops
+        and not holds(manifest["spec"]["template"], live["spec"]["template"])
+    )
 
 
 def _handovers(

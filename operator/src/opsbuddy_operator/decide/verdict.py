@@ -74,6 +74,7 @@ def _unapplied(observed: Observed) -> list[str]:
     present = {ref(child): child for child in observed.children}
     return [
         *(f"{where.kind} {where.name}" for where in missing),
+        *(f"{where.kind} {where.name}, when what it refers to is there" for where in decision.withheld),
         *(
             f"{where.kind} {where.name}, when the present one is gone{_held(present[where])}"
             for where in decision.awaited
