@@ -78,6 +78,18 @@ async def test_without_a_hand_over_the_deployment_is_not_applied(cluster, applie
     assert cluster.writes == [("apply", "Deployment", "web")]
 
 
+async def test_a_refused_repair_is_tried_with_growing_pauses(cluster, applier, clock):
+    cluster.put(DEPLOYMENT)
+    cluster.fault = refuse("Deployment")
+    decision, tried = Decision(repair=(DEPLOYMENT,), apply=(DEPLOYMENT,)), []
+    for second in range(300):
+        clock.now = float(second)
+        before = len(cluster.requests)
+        assert await applier.run(decision, {ref(DEPLOYMENT): "u"}) == {ref(DEPLOYMENT): "no"}
+        tried += [second] * (len(cluster.requests) - before)
+    assert len(tried) < 10
+
+
 async def test_pods_do_not_start_anew_before_their_settings_are_there(cluster, applier):
     """They would start with those before, and nothing would roll them when the new ones come."""
     settings = obj("ConfigMap")

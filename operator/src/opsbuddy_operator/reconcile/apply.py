@@ -44,12 +44,12 @@ class Applier:
         for manifest in decision.handover:
             send = partial(self._api.apply, manager=HANDOVER_MANAGER)
             await self._try(_of(manifest, present), failures, send)
-        handed_over = set(failures)
         for patch in decision.repair:
             await self._try(patch, failures, self._api.patch)
+        unprepared = set(failures)
         for manifest in decision.apply:
-            if (where := ref(manifest)) in handed_over:
-                continue  # without the hand-over this would set the replicas to 1
+            if (where := ref(manifest)) in unprepared:
+                continue  # without the hand-over this would set the replicas to 1, and without the repair it is refused, too
             if where.kind == "Deployment" and any(failed.kind == "ConfigMap" for failed in failures):
                 continue  # its pods would start with the settings before these, and run on with them when these are there
             force = where in present  # what came up meanwhile under a name of ours is a stranger: ConflictError
