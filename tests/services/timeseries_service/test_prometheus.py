@@ -72,6 +72,36 @@ async def test_clamping_to_bounds_that_have_changed_places_gives_nothing(service
     assert await values(service, "clamp(level, 3, 1)") == {}
 
 
+async def test_a_bound_that_is_no_number_leaves_no_number(embedded: Service) -> None:
+    await send(embedded, ({"__name__": "level"}, [(MS, 5.0)]))
+    for query in ("clamp(level, NaN, 3)", "clamp_min(level, NaN)", "clamp_max(level, NaN)"):
+        assert await values(embedded, query) == {(): "NaN"}
+
+
+async def test_a_comparison_keeps_the_labels_that_prometheus_keeps(embedded: Service) -> None:
+    for name, number in (("used", 5.0), ("size", 4.0)):
+        await send(embedded, ({"__name__": name, "job": "j", "disk": "d"}, [(MS, number)]))
+    disk, job, name = ("disk", "d"), ("job", "j"), ("__name__", "used")
+    assert await values(embedded, "used > size") == {(name, disk, job): "5"}
+    assert await values(embedded, "used > on(job) size") == {(job,): "5"}
+    assert await values(embedded, "used > ignoring(disk) size") == {(name, job): "5"}
+    assert await values(embedded, "used > bool on(job) size") == {(job,): "1"}
+
+
+async def test_series_that_follow_one_another_are_one_where_their_labels_become_the_same(embedded: Service) -> None:
+    for pod, ago, number in (("p1", 600, 1.0), ("p2", 60, 2.0)):
+        await send(embedded, ({"__name__": "up", "job": "j", "pod": pod}, [(MS - ago * 1000, number)]))
+    for query in ("up * on(job) sum by (job) (up)", "up >= on(job) sum by (job) (up)"):
+        found = (await ask(embedded, "query_range", query=query, start=NOW - 600, end=NOW, step=300))["data"]["result"]
+        assert [each["metric"] for each in found] == [{"job": "j"}]
+    await send(embedded, ({"__name__": "up", "job": "j", "pod": "p1"}, [(MS, 1.0)]))
+    again = await ask(
+        embedded, "query_range", 422, query="up - on(job) group by (job) (up)", start=NOW, end=NOW, step=60
+    )
+    assert again["errorType"] == "execution"
+    assert await values(embedded, "nothing * on(job) up") == {}
+
+
 async def test_label_values_heed_the_selectors(service: Service) -> None:
     await send(
         service, ({"__name__": "ma", "host": "h1"}, [(MS, 1.0)]), ({"__name__": "mb", "host": "h2"}, [(MS, 2.0)])

@@ -75,6 +75,8 @@ def with_scalar(node: Binary, vector: Vector, scalar: Scalar, *, swapped: bool) 
 
 def vectors(node: Binary, left: Vector, right: Vector) -> Vector:
     """Return the operator of the series with equal labels. Raises PromError where one has several partners."""
+    if not left:
+        return []
     partners: dict[Key, Row] = {}
     for each in right:
         _merge(partners, key(_signature(node.matching, each.labels)), each.row, "right")
@@ -87,9 +89,9 @@ def vectors(node: Binary, left: Vector, right: Vector) -> Vector:
             continue
         both: Row = [a if b is not None else None for a, b in zip(each.row, partner, strict=True)]
         _merge(used, signature, both, "left")
-        labels = (
-            each.labels if node.operator in COMPARISON and not node.bool_ else _signature(node.matching, each.labels)
-        )
+        labels = _signature(node.matching, each.labels)
+        if node.operator in COMPARISON and not node.bool_ and not node.matching.on:  # the name stays
+            labels = {name: value for name, value in each.labels.items() if name not in node.matching.labels}
         result.append(Series(labels, _row(node, each.row, partner, each.row)))
     return result
 

@@ -10,7 +10,7 @@ from opsbuddy_timeseries_service.models.values import STALE
 from opsbuddy_timeseries_service.promql import aggregation, binary, functions, ranges
 from opsbuddy_timeseries_service.promql.errors import PromError
 from opsbuddy_timeseries_service.promql.nodes import Aggregation, Binary, Call, Negation, Node, Number, Selector, Text
-from opsbuddy_timeseries_service.promql.values import NAME, Row, Samples, Scalar, Series, Vector, key, nameless
+from opsbuddy_timeseries_service.promql.values import NAME, Key, Row, Samples, Scalar, Series, Vector, key, nameless
 
 LOOKBACK = 300_000  # milliseconds for which a sample is the current one
 MAX_CELLS = 2_000_000  # series times steps of a selector
@@ -32,12 +32,13 @@ class Engine:
     deadline: float = field(default=math.inf)
 
     def vector(self, node: Node) -> Vector:
-        """Return the series of a vector, those without a value left out. Raises PromError when two have the same labels."""
-        found = [each for each in self._vector(node) if any(value is not None for value in each.row)]
-        seen = {key(each.labels) for each in found}
-        if len(seen) < len(found):
-            raise PromError("vector cannot contain metrics with the same labelset")
-        return found
+        """Return the series of a vector, those without a value left out. Raises PromError when two have the same labels at one step."""
+        found: dict[Key, Series] = {}
+        for each in self._vector(node):
+            if any(value is not None for value in each.row):
+                labels = key(each.labels)
+                found[labels] = _joined(found[labels], each) if labels in found else each
+        return list(found.values())
 
     def scalar(self, node: Node) -> Scalar:
         """Return the number at each step."""
@@ -182,3 +183,12 @@ class Engine:
             return -value if descending else value
 
         return sorted(vector, key=rank) if len(self.steps) == 1 else vector
+
+
+def _joined(before: Series, after: Series) -> Series:
+    row: Row = []
+    for a, b in zip(before.row, after.row, strict=True):
+        if a is not None and b is not None:
+            raise PromError("vector cannot contain metrics with the same labelset")
+        row.append(b if a is None else a)
+    return Series(before.labels, row)

@@ -67,8 +67,8 @@ def rounded(value: float, to: float) -> float:
 
 
 def clamped(value: float, low: float, high: float) -> float:
-    """Return the value within the bounds."""
-    return value if math.isnan(value) else max(low, min(high, value))
+    """Return the value within the bounds; NaN where one of the three is."""
+    return math.nan if any(map(math.isnan, (value, low, high))) else max(low, min(high, value))
 
 
 def histogram_quantile(fractions: Scalar, vector: Vector) -> Vector:
