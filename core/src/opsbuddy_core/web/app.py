@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
-from starlette.routing import Route, WebSocketRoute
 from starlette.types import Scope
 
 from opsbuddy_core import logs, trace, tracing
@@ -83,9 +82,6 @@ def _add(app: FastAPI, router: APIRouter) -> None:
 
     Including it would build each of them a second time, with the first request, which then takes as long as all the start before it.
     """
-    if not all(isinstance(route, Route | WebSocketRoute) for route in router.routes):  # it includes others itself
-        app.include_router(router)
-        return
     for route in router.routes:
         if isinstance(route, APIRoute):
             route.responses = PROBLEM | route.responses

@@ -74,7 +74,7 @@ def build(settings: UiSettings) -> tuple[FastAPI, Health]:
         login.router(monitor, rendering, admission, sessions.lifetime),
         asset_routes.router(files),
         services.router(monitor, gateway, health),
-        api.router(gateway),
+        *api.routers(gateway),
     ]
     app = create_app(settings, health, routers, lifespan=lifespan)
     missing.install(app, monitor, rendering)

@@ -63,16 +63,13 @@ FILE = {
 }
 
 
-def router(gateway: HttpGateway) -> APIRouter:
-    """Return the routes."""
-    routes = APIRouter(prefix="/api")
-    for part in (_files, _utility, _analytics, _services):
-        routes.include_router(part(gateway))
-    return routes
+def routers(gateway: HttpGateway) -> list[APIRouter]:
+    """Return the routes; those for everything else are the last, because of two that fit the first is taken."""
+    return [part(gateway) for part in (_files, _utility, _analytics, _services)]
 
 
 def _files(gateway: HttpGateway) -> APIRouter:
-    routes = APIRouter(prefix="/files", tags=["files"])
+    routes = APIRouter(prefix="/api/files", tags=["files"])
 
     @routes.get("", summary="List files")
     async def read_files(request: Request) -> Relay:
@@ -98,7 +95,7 @@ def _files(gateway: HttpGateway) -> APIRouter:
 
 
 def _utility(gateway: HttpGateway) -> APIRouter:
-    routes = APIRouter(tags=["utility"])
+    routes = APIRouter(prefix="/api", tags=["utility"])
 
     @routes.get("/configs", summary="List configurations")
     async def read_configs(request: Request) -> Relay:
@@ -124,7 +121,7 @@ def _utility(gateway: HttpGateway) -> APIRouter:
 
 
 def _analytics(gateway: HttpGateway) -> APIRouter:
-    routes = APIRouter(prefix="/analytics", tags=["analytics"])
+    routes = APIRouter(prefix="/api/analytics", tags=["analytics"])
 
     @routes.get("/logs", summary="Find logs; the parameters are the members of the analytics service's query")
     async def read_logs(request: Request) -> Relay:
@@ -148,7 +145,7 @@ def _analytics(gateway: HttpGateway) -> APIRouter:
 
 def _services(gateway: HttpGateway) -> APIRouter:
     """Everything else that the services offer, under the same addresses as at the gateway: the pages ask here, their own origin."""
-    routes = APIRouter(include_in_schema=False)
+    routes = APIRouter(prefix="/api", include_in_schema=False)
 
     async def relay(rest: str, request: Request) -> Relay:
         if any(part in {".", ".."} for part in rest.split("/")):

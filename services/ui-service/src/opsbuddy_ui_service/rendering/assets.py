@@ -1,4 +1,4 @@
-"""The files that pages load: read once, named by their content, compressed once."""
+"""The files that pages load: read once, named by their content, compressed with the first request for each."""
 
 import gzip
 import hashlib
@@ -13,16 +13,21 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
 }
-PRESSED = (".css", ".js", ".svg")
+TEXT = (".css", ".js", ".svg")
 
 
 @dataclass(frozen=True)
 class Asset:
-    """One file; `pressed` is its gzip form where that is smaller."""
+    """One file."""
 
     media_type: str
     body: bytes
-    pressed: bytes | None
+    is_text: bool
+
+    @cached_property
+    def pressed(self) -> bytes | None:
+        """Return its gzip form where that is smaller."""
+        return gzip.compress(self.body, 9, mtime=0) if self.is_text else None
 
 
 class Assets:
@@ -30,7 +35,7 @@ class Assets:
 
     def __init__(self, folder: Path = STATIC) -> None:
         self.files = {
-            path.relative_to(folder).as_posix(): _read(path)
+            path.relative_to(folder).as_posix(): Asset(TYPES[path.suffix], path.read_bytes(), path.suffix in TEXT)
             for path in sorted(folder.rglob("*"))
             if path.suffix in TYPES
         }
@@ -47,8 +52,3 @@ class Assets:
         """Return the address of a file, for templates; KeyError when there is none of that name."""
         self.files[name]
         return f"/assets/{self.digest}/{name}"
-
-
-def _read(path: Path) -> Asset:
-    body = path.read_bytes()
-    return Asset(TYPES[path.suffix], body, gzip.compress(body, 9, mtime=0) if path.suffix in PRESSED else None)
