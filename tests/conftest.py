@@ -7,6 +7,8 @@ from hypothesis import HealthCheck, settings
 
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type] # jsonschema looks for it, it compiles 38 grammars for seconds, and no schema here asks for an IRI
 
+gc.disable()  # until all is collected: of what is imported and found by then, next to nothing goes away again
+
 BUSY = [HealthCheck.too_slow]  # counts seconds, which says nothing about a strategy on a machine that others use too
 settings.register_profile("default", settings.get_profile("default"), suppress_health_check=BUSY)
 settings.load_profile("default")
@@ -26,6 +28,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+    gc.enable()
 
 
 def pytest_xdist_auto_num_workers() -> int:
