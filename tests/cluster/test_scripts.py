@@ -45,7 +45,7 @@ def bare(tmp_path: Path) -> dict[str, str]:
         ("docker", "docker", "docker.io"),
         ("images", "debootstrap", "debootstrap"),
         ("archive", "zstd", "zstd"),
-        ("browser", "chromium", "chromium"),
+        ("browser", "chromium-headless-shell", "chromium-headless-shell"),
         ("browser", "curl", "curl"),
         ("build", "gcc", "gcc"),
         ("build", "openssl", "openssl"),

@@ -27,7 +27,7 @@ STOPPED = "file-service"
 def main() -> None:
     """Write the pictures and say which."""
     if CHROMIUM is None:
-        sys.exit("Chromium is missing: install it (Debian: apt-get install chromium)")
+        sys.exit("Chromium is missing: install it (Debian: apt-get install chromium-headless-shell)")
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as data:
         say("starting a demo and filling it with a day")
