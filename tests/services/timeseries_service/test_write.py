@@ -155,6 +155,13 @@ async def test_texts_are_kept_and_counted_but_have_no_mean(service: Service) -> 
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "aggregate"), aggregate
 
 
+async def test_growth_of_a_text_before_the_range_is_refused_in_our_words(service: Service) -> None:
+    await service.write(point("text", timestamp=MS - 60_000))
+    query = {"measurement": "m", "field": "v", "aggregate": "increase", "every": "1s", "start": MS - 30_000, "end": MS}
+    answer = await service.http.post("/query", json=query)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "type_conflict"), answer.text
+
+
 async def test_what_is_older_than_what_is_kept_is_refused_rather_than_lost(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "points.sqlite3", MIGRATIONS)
     points = SqlitePoints(store, days=1)

@@ -55,7 +55,7 @@ class InfluxPoints:
         try:
             rows = await self._influx.query(flux.group().limit(how.limit))
         except OpsBuddyError:  # of a text InfluxDB's min and max are a crash inside, the others a bad request
-            if not await self._is_text(selection):
+            if not await self._is_text(replace(selection, start=_start(selection, how))):
                 raise
             raise needs_numbers(how.aggregate) from None
         return [
@@ -103,7 +103,7 @@ class InfluxPoints:
         return [Entry(column, dict(tags)) for column, tags in sorted(found)[:limit]]
 
     def _buckets(self, selection: Selection, how: Buckets) -> Flux:
-        flux = self._select(selection, selection.field, how.since if how.aggregate == "increase" else selection.start)
+        flux = self._select(selection, selection.field, _start(selection, how))
         if how.aggregate == "increase":
             flux.growth().since(selection.start)
         if selection.group_by is not None:
@@ -149,6 +149,10 @@ class InfluxPoints:
         flux = Flux(self._influx.bucket, selection.start if start is None else start, selection.end)
         flux.where("_measurement", selection.measurement).where("_field", field)
         return _filtered(flux, selection.filters)
+
+
+def _start(selection: Selection, how: Buckets) -> int:
+    return how.since if how.aggregate == "increase" else selection.start
 
 
 def _fields(selection: Selection) -> tuple[str, str]:
