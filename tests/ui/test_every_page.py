@@ -86,6 +86,16 @@ async def test_the_button_of_a_search_is_never_alone_in_its_row(watched: Watched
     assert alone == []
 
 
+async def test_on_paper_there_is_nothing_to_fill_in(watched: Watched) -> None:
+    await watched.page.emulate_media(media="print")
+    try:
+        for form in await watched.page.locator("form").all():
+            await expect(form).to_be_hidden()
+        await expect(watched.page.locator("main")).to_be_visible()
+    finally:
+        await watched.page.emulate_media(media="screen")
+
+
 async def test_it_complains_of_nothing_and_asks_nobody_else(watched: Watched, platform: dict[str, str]) -> None:
     assert watched.complaints == []
     assert {asked for asked in watched.asked if not asked.startswith((platform["ui-service"], "data:"))} == set()

@@ -99,6 +99,12 @@ def test_a_log_of_a_request_says_which(message: str, data: Any, shown: str) -> N
             {"again": True, "after": 0.5, "none": "", "more": {"a": 1}, "list": [1]},
             "again=True after=0.5",
         ),
+        (
+            "Startup failed",
+            {"exception": "Traceback (most recent call last):\n  File \"a.py\"\nKeyError: 'OBJECT_STORE_URL'\n"},
+            "exception=\"KeyError: 'OBJECT_STORE_URL'\"",
+        ),
+        ("Ended", {"trace": "java.lang.Error: full\n\tat a.b"}, 'trace="java.lang.Error: full"'),
         ("Stored", {"name": "x" * 200}, f"name={'x' * 74}…"),
     ],
 )

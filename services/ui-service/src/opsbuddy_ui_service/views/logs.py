@@ -132,7 +132,7 @@ def told(message: str, data: object) -> str:
     if {"method", "path", "status"} <= data.keys():
         return _request(message, data)
     pairs = [
-        _cut(f"{name}={_quoted(str(value))}", LONGEST_PAIR)
+        _cut(f"{name}={_quoted(_line_of(str(value)))}", LONGEST_PAIR)
         for name, value in data.items()
         if isinstance(value, str | int | float) and value != "" and f" {value} " not in f" {message} "
     ]
@@ -147,6 +147,12 @@ def _request(message: str, data: Mapping[str, Any]) -> str:
     words = [str(data["method"]), path[:LONGEST_PATH], str(data["status"])]
     words += [_cut(str(reason), LONGEST_PAIR)] if reason not in (None, "answered") else []
     return " ".join([*words, f"{took:.1f} ms"] if isinstance(took, int | float) else words)
+
+
+def _line_of(text: str) -> str:
+    """Return of several lines the one that says most: the last of a traceback, which names the error, or the first."""
+    lines = text.strip().splitlines() or [""]
+    return lines[-1 if lines[0].startswith("Traceback") else 0]
 
 
 def _quoted(text: str) -> str:
