@@ -23,7 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(tryfirst=True)  # whoever runs the tests ends the asking
+def pytest_runtestloop() -> None:
     """Take what is there by now out of the garbage collector's sight: each of its passes would look at every module and every test again."""
     gc.collect()
     gc.freeze()
