@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 VARIABLES = dict(re.findall(r"^(\w+) := (.*)", (ROOT / "Makefile").read_text(), re.MULTILINE))
 SLOW_MARKERS = set(re.findall(r"not (\w+)", VARIABLES["FAST"]))
 SLOW_FOLDERS = re.findall(r"tests/[\w/*]+", VARIABLES["SLOW_FOLDERS"])
-STAGES = re.findall(r'^(?:beside \w+ )?pytest .*-m "?([^"\n]+)', (ROOT / "tests/run.sh").read_text(), re.MULTILINE)
+STAGES = re.findall(r'^pytest .*-m "?([^"\n]+)', (ROOT / "tests/run.sh").read_text(), re.MULTILINE)
 
 
 def test_what_is_not_fast_by_its_marker_has_a_stage() -> None:
