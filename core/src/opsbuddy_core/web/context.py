@@ -18,10 +18,8 @@ from opsbuddy_core.web.problems import REASON, answer, name, unexpected
 
 line = Line("access", "Request answered", operation="request")
 QUIET = ("/health", "/metrics", "/assets/")  # asked for all day, and of no interest while they are answered
-POLLED = (
-    "/status",
-    "/openapi.json",
-)  # likewise: by the web UI, and by the gateway; what is beneath is asked for by hand
+# Likewise: by the web UI, and by the gateway; what is beneath is asked for by hand.
+POLLED = ("/status", "/openapi.json")
 DRAIN_SECONDS, DRAIN_IDLE_SECONDS = 30.0, 2.0  # who sends nothing for that long is waiting for the answer
 CLOSE = {"connection": "close"}  # what may still come of the body is no request
 

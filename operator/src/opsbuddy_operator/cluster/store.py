@@ -7,11 +7,8 @@ from opsbuddy_core.resource import KIND
 from opsbuddy_operator.cluster.kinds import POD, SERVICE, Kind
 from opsbuddy_operator.models import SERVICE_LABEL, Object, Ref, ref
 
-FIELD_OWNERS_MATTER = (
-    "Deployment",
-    "PodDisruptionBudget",
-    "Service",
-)  # who owns spec.replicas, a port, one of two alternatives
+# Who owns spec.replicas, one of two alternatives, a port.
+FIELD_OWNERS_MATTER = ("Deployment", "PodDisruptionBudget", "Service")
 REMEMBERED = 4096  # removed objects, so that a late answer does not bring one back
 POD_STATUS = ("phase", "podIP", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses")
 POD_METADATA = (

@@ -16,9 +16,8 @@ _ALTERNATIVES = {
     "startupProbe": _PROBE,
     "valueFrom": frozenset({"configMapKeyRef", "fieldRef", "fileKeyRef", "resourceFieldRef", "secretKeyRef"}),
 }
-_NAMED = frozenset(
-    {"containers", "env", "initContainers", "volumes"}
-)  # lists whose entries a patch knows by their names
+# Lists whose entries a patch knows by their names.
+_NAMED = frozenset({"containers", "env", "initContainers", "volumes"})
 
 
 def repair(desired: Object, live: Object) -> Object | None:

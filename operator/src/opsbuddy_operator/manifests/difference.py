@@ -9,9 +9,8 @@ from opsbuddy_operator.manifests.stamp import digest
 from opsbuddy_operator.models import MANIFEST_HASH, Object
 
 _QUANTITIES = frozenset({"requests", "limits", "sizeLimit"})
-_NEVER_ASSUMED = frozenset(
-    {"automountServiceAccountToken", "allowPrivilegeEscalation", "emptyDir"}
-)  # absent means something else
+# Absent means something else.
+_NEVER_ASSUMED = frozenset({"automountServiceAccountToken", "allowPrivilegeEscalation", "emptyDir"})
 # Under server-side apply one owner has all of these: a label that somebody adds to a selector changes what is selected.
 _WHOLE = frozenset(
     {
