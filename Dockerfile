@@ -36,7 +36,7 @@ RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels ./core 
 
 FROM ${BASE} AS runtime
 RUN groupadd --gid 1000 opsbuddy && useradd --uid 1000 --gid 1000 --home-dir /data --no-create-home opsbuddy && install -d -o 1000 -g 1000 /data
-ENV PATH=/opt/opsbuddy/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/opsbuddy/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONFAULTHANDLER=1
 COPY --from=base /opt/opsbuddy /opt/opsbuddy
 # the distribution's programs that a package runs; most run none
 COPY --from=package /opt/system-packages /opt/

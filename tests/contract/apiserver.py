@@ -5,11 +5,15 @@ import os
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from tests.support.processes import has_ended
 from tests.support.programs import BIN
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +48,23 @@ def running() -> Iterator[Path]:
             yield kubeconfig
         finally:
             _run([str(SCRIPT), "stop"], environment)
+
+
+def kill(kubeconfig: Path) -> list[str]:
+    """Kill the API server, which is gone when this returns, and return the command that starts it again."""
+    pid = int((kubeconfig.parent / "apiserver.pid").read_text())
+    command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
+    server = psutil.Process(pid)
+    server.kill()
+    while not has_ended(server):
+        time.sleep(0.01)
+    return command
+
+
+def start_again(kubeconfig: Path, command: list[str]) -> None:
+    """Start it as it was; whoever made it ends it as if nothing had been."""
+    script = 'setsid "$@" >>apiserver.log 2>&1 </dev/null & echo $! >apiserver.pid'
+    subprocess.run(["bash", "-c", script, "--", *command], cwd=kubeconfig.parent, check=True)
 
 
 def install_crd(kubeconfig: Path) -> None:

@@ -35,6 +35,7 @@ class OperatorProcess:
             self.port = free.getsockname()[1]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OPSBUDDY_")}
         environment |= {"KUBECONFIG": str(self.kubeconfig), "SERVICE_HOST": "127.0.0.1", "SERVICE_PORT": str(self.port)}
+        environment |= {"PYTHONFAULTHANDLER": "1"}  # a crash says where
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *self.command],
@@ -55,6 +56,13 @@ class OperatorProcess:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
+        except OSError as error:
+            if self.process and self.process.poll() is not None:
+                said = "\n".join(self.log.read_text().splitlines()[-30:])
+                raise AssertionError(
+                    f"the operator has ended with {self.process.returncode}; it said:\n{said}"
+                ) from error
+            raise
 
     async def ready(self) -> None:
         async def answers() -> bool:

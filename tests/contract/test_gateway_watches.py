@@ -1,8 +1,6 @@
 """The gateway's sources against a real API server, with the rights that it has in a cluster and no more."""
 
 import asyncio
-import os
-import signal
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +10,7 @@ import pytest
 import yaml
 
 from opsbuddy_core.routes import CONFIG_MAP, KEY, digest
-from tests.contract.apiserver import kubectl, running
+from tests.contract.apiserver import kill, kubectl, running, start_again
 from tests.services.gateway import process
 from tests.services.gateway.conftest import session
 from tests.services.gateway.process import Gateway, route, table
@@ -189,51 +187,25 @@ async def test_watches_go_on_after_the_api_server_restarts(tmp_path, reachable: 
                     return answer.status == 200
 
             await eventually(answers, within=5)
-            command, pid = stop_api_server(admin.parent)
-
-            async def ended() -> bool:
-                return await asyncio.to_thread(has_ended, pid)
-
-            await eventually(ended)
+            command = await asyncio.to_thread(kill, admin)
             for _ in range(5):
                 assert await answers(), "requests go on without an API server"
-            log = (tmp_path / "apiserver.log").open("wb")
-            started = await asyncio.create_subprocess_exec(*command, cwd=admin.parent, stdout=log, stderr=log)
-            log.close()
-            try:
+            start_again(admin, command)
 
-                async def ready() -> bool:
-                    try:
-                        return await asyncio.to_thread(kubectl, admin, "get", "--raw", "/readyz") == "ok"
-                    except RuntimeError:
-                        return False
+            async def ready() -> bool:
+                try:
+                    return await asyncio.to_thread(kubectl, admin, "get", "--raw", "/readyz") == "ok"
+                except RuntimeError:
+                    return False
 
-                await eventually(ready, within=60, what=f"the API server is back; its log is {tmp_path}/apiserver.log")
-                newer = table(route(), route("/api/new"))
-                await asyncio.to_thread(
-                    apply, admin, "ops", config_map(newer), endpoint_slice("one", reachable.port, ready=False)
-                )
-                await eventually(lambda: serves(gateway, newer), within=45)
+            await eventually(ready, within=60, what=f"the API server is back; its log is beside {admin}")
+            newer = table(route(), route("/api/new"))
+            await asyncio.to_thread(
+                apply, admin, "ops", config_map(newer), endpoint_slice("one", reachable.port, ready=False)
+            )
+            await eventually(lambda: serves(gateway, newer), within=45)
 
-                async def moved() -> bool:
-                    return not (await gateway.service())["endpoints"]
+            async def moved() -> bool:
+                return not (await gateway.service())["endpoints"]
 
-                await eventually(moved, within=45)
-            finally:
-                if started.returncode is None:
-                    started.kill()
-                await started.wait()
-
-
-def stop_api_server(state: Path) -> tuple[list[str], int]:
-    """Kill the API server and return the command that starts it again."""
-    pid = int((state / "apiserver.pid").read_text())
-    command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().rstrip("\0").split("\0")
-    os.kill(pid, signal.SIGKILL)
-    return command, pid
-
-
-def has_ended(pid: int) -> bool:
-    """Whether a process is gone, or only waits to be collected."""
-    command = Path(f"/proc/{pid}/cmdline")
-    return not command.exists() or not command.read_bytes()
+            await eventually(moved, within=45)

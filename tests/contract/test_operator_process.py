@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import signal
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import yaml
 from aiohttp import web
 
 from tests.charts import helm
-from tests.contract.apiserver import CRD, install_crd, kubectl, running
+from tests.contract.apiserver import CRD, install_crd, kill, kubectl, running, start_again
 from tests.contract.cluster import SOON, Cluster, gateway, kubelet, session
 from tests.contract.operator_process import OperatorProcess, operator
 from tests.contract.test_operator import quiet, resource, serve_table
@@ -340,27 +338,12 @@ async def test_kopf_run_works_too(apiserver, cluster, tmp_path):
     assert "Traceback" not in process.log.read_text()
 
 
-def server_arguments(kubeconfig: Path) -> list[str]:
-    pid = (kubeconfig.parent / "apiserver.pid").read_text().strip()
-    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
-
-
-def kill_server(kubeconfig: Path) -> None:
-    os.kill(int((kubeconfig.parent / "apiserver.pid").read_text()), signal.SIGKILL)
-
-
-def start_server(kubeconfig: Path, arguments: list[str]) -> None:
-    script = 'setsid "$@" >>apiserver.log 2>&1 </dev/null & echo $! >apiserver.pid'
-    subprocess.run(["bash", "-c", script, "--", *arguments], cwd=kubeconfig.parent, check=True)
-
-
 async def test_it_outlives_an_api_server_that_goes_away(apiserver, cluster, tmp_path):
-    arguments = server_arguments(apiserver)
     with operator(apiserver, tmp_path, AUDIT_SECONDS="2", **alone(cluster)) as process:
         await process.ready()
         await cluster.apply(resource("first", replicas=2))
         await cluster.until("first", "Progressing")
-        kill_server(apiserver)
+        command = kill(apiserver)
 
         async def noticed():
             return not process.status()["leads"]
@@ -369,7 +352,7 @@ async def test_it_outlives_an_api_server_that_goes_away(apiserver, cluster, tmp_
             await eventually(noticed, within=40)
             assert process.get("/health/live")[0] == 200
         finally:
-            start_server(apiserver, arguments)
+            start_again(apiserver, command)
 
         async def answers():
             try:

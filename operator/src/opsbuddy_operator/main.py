@@ -7,9 +7,9 @@ import time
 from importlib.metadata import version
 
 import kopf
-import uvloop
 
 from opsbuddy_core import logs
+from opsbuddy_core.event_loop import Loop
 from opsbuddy_core.logs import get_logger
 from opsbuddy_core.settings import describe
 from opsbuddy_operator.cluster.client import connect
@@ -57,7 +57,8 @@ def serve(settings: OperatorSettings) -> None:
     while True:
         operator, begun = _operator(settings), time.monotonic()
         try:
-            uvloop.run(run(operator))
+            with asyncio.Runner(loop_factory=Loop) as runner:
+                runner.run(run(operator))
         except Exception as error:
             if not operator.has_worked:
                 raise

@@ -67,6 +67,7 @@ class Operator:
 
     async def stop(self) -> None:
         """Undo all of it, the last first."""
+        log.info("Ending", operation="stop")
         self._health.draining = True
         await self._stack.aclose()
 

@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from typing_extensions import override
 
+from opsbuddy_core.event_loop import Loop
 from opsbuddy_core.health import Health
 from opsbuddy_core.logs import get_logger
 from opsbuddy_core.settings import Settings, describe, refuse
@@ -76,6 +77,7 @@ def config(app: ASGIApp, health: Health, settings: Settings) -> Config:
         app,
         host=settings.service_host,
         port=settings.service_port,
+        loop=f"{Loop.__module__}:{Loop.__name__}",
         access_log=False,
         log_config=None,
         server_header=False,

@@ -6,6 +6,7 @@ from typing import Any
 
 import kopf
 from kopf._cogs.clients import watching
+from kopf._core.reactor import running
 from typing_extensions import override
 
 from opsbuddy_operator.cluster.kinds import WATCHED
@@ -36,6 +37,7 @@ async def stop(memo: kopf.Memo, **_: Any) -> None:
 def configure(settings: kopf.OperatorSettings) -> None:
     """Make kopf a mere watch engine that never gives up."""
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    logging.getLogger(running.__name__).setLevel(logging.INFO)  # which signal ended it
     logging.getLogger(watching.__name__).addFilter(call_what_is_tried_again_a_warning)
     settings.posting.enabled = False
     settings.peering.standalone = True
