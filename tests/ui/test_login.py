@@ -136,7 +136,8 @@ async def test_the_keyboard_alone_signs_in_and_out(browser: Browser, closed: dic
         await page.keyboard.type("sign in")
         await page.keyboard.press("Enter")
         await page.wait_for_url("**/login?next=%2Futility")
-        await page.keyboard.type(KEY)  # the field has the focus
+        await expect(page.get_by_label("API key or token (JWT)")).to_be_focused()  # by itself, with the first frame
+        await page.keyboard.type(KEY)
         await page.keyboard.press("Enter")
         await page.wait_for_url("**/utility")
         await expect(page.locator("#system .facts")).to_be_visible()

@@ -61,11 +61,14 @@ const single = document.getElementById("single");
 try { single.checked = localStorage.getItem("keys") !== "off"; } catch { /* this browser keeps nothing */ }
 single.addEventListener("change", () => { try { localStorage.setItem("keys", single.checked ? "on" : "off"); } catch { /* until the next page, then */ } });
 
+// A dialog that closes keeps the focus until the next frame; its fields are nobody's then.
+const typing = (target) => target.closest("input, textarea, select, [contenteditable]") && !target.closest("dialog:not([open])");
+
 let before = ""; // a key that waits for a second one
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); openPalette(); return; }
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  if (!single.checked || event.target.closest("input, textarea, select, [contenteditable]")) return;
+  if (!single.checked || typing(event.target)) return;
   const first = before;
   before = "";
   if (first === "g") {
