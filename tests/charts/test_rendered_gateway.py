@@ -27,7 +27,7 @@ def helm_test(given):
 
 
 def test_by_default_nothing_of_it_is_set():
-    assert env("gateway").keys() == {"ANALYTICS_URL", "EXTRA_CHECKS"}
+    assert env("gateway").keys() == {"ANALYTICS_URL", "TIMESERIES_URL", "EXTRA_CHECKS"}
     assert not {"secrets", "protocol"} & spec("gateway").keys()
     assert env("ui-service")["GATEWAY_URL"] == "http://gateway:8000"
     assert "SSL_CERT_FILE" not in env("ui-service")

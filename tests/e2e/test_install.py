@@ -14,6 +14,7 @@ from tests.contract.description.table import PROMISES
 from tests.e2e.conftest import RESTRICTED
 from tests.e2e.forward import port_forwards
 from tests.e2e.release import READY, STACK
+from tests.support.wait import eventually
 from tests.ui.conftest import opened, picture
 
 pytestmark = pytest.mark.e2e
@@ -82,4 +83,20 @@ async def test_the_page_of_the_services_shows_the_six_resources_with_their_condi
         await expect(page.locator("#card-gateway")).to_contain_text("Every pod has the newest version.")
         await expect(page.locator("#row-file-service .route")).to_contain_text("/api/files")
         await page.screenshot(path=picture("cluster-services"), full_page=True)
+        assert watched.complaints == []
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_what_services_were_asked_is_a_chart_without_anybody_sending_metrics(browser: Browser, urls):
+    asked = f"{urls['ui-service']}/timeseries?service=file-service&about=requests&start=-1h"
+    async with opened(browser, "about:blank") as watched:
+        page = watched.page
+
+        async def drawn() -> bool:  # the gateway sends its figures each minute
+            await page.goto(asked)
+            return "metric=http%2Frequests" in page.url
+
+        await eventually(drawn, within=150, every=2, what="the gateway's figures of file-service are a chart")
+        await expect(page.locator("ob-chart canvas")).to_be_visible()
+        await page.screenshot(path=picture("cluster-metrics"), full_page=True)
         assert watched.complaints == []

@@ -1,5 +1,6 @@
 """Puts the gateway together: what it knows, whom it asks, its own pages, and the data path before them."""
 
+import socket
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +26,9 @@ from opsbuddy_gateway.handlers.websocket import WebSockets
 from opsbuddy_gateway.models import REASON_HEADER
 from opsbuddy_gateway.service.catalogue import Catalogue
 from opsbuddy_gateway.service.checks import Checks
+from opsbuddy_gateway.service.figures import Figures, points
 from opsbuddy_gateway.service.keyring import Followed
-from opsbuddy_gateway.service.metrics import watch_connections
+from opsbuddy_gateway.service.metrics import TRAFFIC, watch_connections
 from opsbuddy_gateway.service.policies import Policies
 from opsbuddy_gateway.service.services import Services
 from opsbuddy_gateway.service.table import Table
@@ -35,6 +37,7 @@ from opsbuddy_gateway.sources import endpoint_source, table_source
 from opsbuddy_gateway.storage.documents import HttpDocuments
 from opsbuddy_gateway.storage.endpoints import EndpointSource
 from opsbuddy_gateway.storage.probe import HttpProbe
+from opsbuddy_gateway.storage.series import HttpSeriesStore
 from opsbuddy_gateway.storage.upstream import UpstreamClient
 from opsbuddy_gateway.storage.upstream_pool import PooledUpstream
 from opsbuddy_gateway.storage.upstream_traced import TracedConnector, TracedUpstream
@@ -62,6 +65,7 @@ class Clients:
     upstream: PooledUpstream
     probe: HttpProbe
     documents: HttpDocuments
+    series: HttpSeriesStore | None
 
 
 def build(settings: GatewaySettings) -> tuple[ASGIApp, Health]:
@@ -69,12 +73,13 @@ def build(settings: GatewaySettings) -> tuple[ASGIApp, Health]:
     known, clients = _known(settings), _clients(settings)
     health = _health(settings, known)
     checks = Checks(known.services, clients.probe, settings.checks)
-    background = Background((clients.upstream, clients.probe, clients.documents))
+    opened = (clients.upstream, clients.probe, clients.documents, clients.series)
+    background = Background([client for client in opened if client])
     control = _control(settings, known, health, checks, background)
     catalogue = Catalogue(control.openapi, is_openapi, known.policies.required, clients.documents)
     control.openapi = catalogue.document  # type: ignore[method-assign]
     known.table.followers.append(lambda _: catalogue.table_changed())
-    background.jobs = _jobs(settings, known, checks, catalogue)
+    background.jobs = _jobs(settings, known, clients, checks, catalogue)
     proxy, websockets = _data_path(settings, known, clients)
     return Dispatcher(known.table, known.access, proxy, websockets, control), health
 
@@ -98,7 +103,8 @@ def _clients(settings: GatewaySettings) -> Clients:
     )
     watch_connections(lambda: upstream.open, lambda: upstream.idle)
     seconds = settings.check_timeout_seconds
-    return Clients(upstream, HttpProbe(seconds), HttpDocuments(seconds))
+    series = HttpSeriesStore(settings.timeseries_url) if settings.timeseries_url else None
+    return Clients(upstream, HttpProbe(seconds), HttpDocuments(seconds), series)
 
 
 def _data_path(settings: GatewaySettings, known: Known, clients: Clients) -> tuple[Proxy, WebSockets]:
@@ -149,7 +155,9 @@ def _control(
     return control
 
 
-def _jobs(settings: GatewaySettings, known: Known, checks: Checks, catalogue: Catalogue) -> dict[str, Job]:
+def _jobs(
+    settings: GatewaySettings, known: Known, clients: Clients, checks: Checks, catalogue: Catalogue
+) -> dict[str, Job]:
     jobs: dict[str, Job] = {
         "routes": lambda: table_source(settings).run(known.table.offer),
         "endpoints": lambda: known.endpoints.run(known.services.refresh),
@@ -158,4 +166,8 @@ def _jobs(settings: GatewaySettings, known: Known, checks: Checks, catalogue: Ca
     }
     if every := settings.openapi_seconds:
         jobs["openapi"] = lambda: catalogue.run(known.table, known.services, every)
+    if clients.series:
+        origin = socket.gethostname()
+        figures = Figures(lambda at: points(at, origin, known.services, TRAFFIC.ended), clients.series)
+        jobs["figures"] = lambda: figures.run(settings.figures_seconds)
     return jobs

@@ -82,6 +82,13 @@ class GatewaySettings(Settings, AccessSettings):
         "", description="Further services to check but not to route: ui-service=http://ui-service:3000/health,…"
     )
 
+    timeseries_url: str | None = Field(
+        None,
+        description="Where requests, errors and p95 of each service are kept, for example http://timeseries-service:8004; "
+        "nowhere without it",
+    )
+    figures_seconds: float = Field(60.0, ge=1, le=3600, description="How often they are")
+
     influxdb_host: Host | None = Field(
         None, description="Host of InfluxDB, whose health is checked too where it is set"
     )

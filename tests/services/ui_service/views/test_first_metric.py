@@ -73,6 +73,13 @@ def test_of_a_counter_one_sees_what_it_grew_by(metric: str, values: tuple[float,
     assert first_metric.drawn(Search(metric=metric, first=HOUR.first, last=HOUR.last), answer(*values)).function == function  # fmt: skip
 
 
+@pytest.mark.parametrize(("metric", "by"), [("http/requests", ("service",)), ("http/p95_ms", ())])
+def test_what_the_processes_of_a_service_counted_is_one_line(metric: str, by: tuple[str, ...]) -> None:
+    values = (1, 5, 9) if by else (9, 5, 7)
+    search = Search(metric=metric, first=HOUR.first, last=HOUR.last, tag=("service=files",))
+    assert first_metric.drawn(search, answer(*values)).by == by
+
+
 @pytest.mark.parametrize(
     ("values", "every"),
     [((1, None, 2, None, 1), "1m"), ((1, 2, 1), ""), ((1, None, None, 2, None, None, 1), "2m"), ((1,), "")],

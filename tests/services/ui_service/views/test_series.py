@@ -58,7 +58,7 @@ def test_what_is_not_shown_is_said() -> None:
 
 
 def test_series_are_told_apart_by_the_tags_in_which_they_differ() -> None:
-    assert series_view.named([{"a": "1", "b": "1"}, {"a": "1", "b": "2"}, {"a": "1"}]) == ["b=1", "b=2", "all together"]
+    assert series_view.named([{"a": "1", "b": "1"}, {"a": "1", "b": "2"}, {"a": "1"}]) == ["b=1", "b=2", "no b"]
     assert series_view.named([{"a": "1", "b": "1"}]) == ["a=1, b=1"]
 
 

@@ -64,12 +64,16 @@ def has_points(answer: Mapping[str, Any]) -> bool:
 
 
 def drawn(search: Search, answer: Mapping[str, Any]) -> Search:
-    """Return the search that fits the newest values of each bucket: of a counter what it grew by, in buckets that have a point."""
+    """Return the search that fits the newest values of each bucket: of a counter what it grew by, in buckets that have a point.
+
+    What the processes of a service counted is one line: their sum is what the service did.
+    """
     search = replace(search, every=_every(search, answer))
     if not _ends(search.measurement, search.name, COUNTERS) and not _counts(answer):
         return search
     errors = _kind(search.measurement, search.name) == "errors"
-    return replace(search, function="increase" if errors else "rate")
+    owners = tuple(tag.partition("=")[0] for tag in search.tag)
+    return replace(search, function="increase" if errors else "rate", by=search.by or owners)
 
 
 def _every(search: Search, answer: Mapping[str, Any]) -> str:

@@ -130,7 +130,8 @@ def named(tags: Sequence[Mapping[str, str]]) -> list[str]:
     """Return what tells each series from the others: the tags in which they differ, or all where there is one."""
     keys = sorted({key for each in tags for key in each})
     differing = [key for key in keys if len(tags) == 1 or len({each.get(key) for each in tags}) > 1]
-    return [", ".join(f"{key}={each[key]}" for key in differing if key in each) or "all together" for each in tags]
+    nothing = f"no {', '.join(differing)}" if differing else "all together"
+    return [", ".join(f"{key}={each[key]}" for key in differing if key in each) or nothing for each in tags]
 
 
 def figure(value: Value) -> str:
