@@ -16,7 +16,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.support.fake_gateway import FakeGateway
 from tests.ui.axe import axe_finds_nothing
-from tests.ui.conftest import Ui, Watched, opened, ready
+from tests.ui.conftest import Ui, Watched, opened, picture, ready
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'&amp;"
@@ -30,6 +30,16 @@ INKED = """(() => {
     if (data[4 * at + 3] > 60 && ink.every((tone, of) => Math.abs(data[4 * at + of] - tone) < 40)) rows[Math.floor(at / width)] += 1;
   return Math.max(...rows) / width;
 })()"""
+
+
+# how many columns of pixels have a point: more ink above each other than a line has
+POINTED = INKED.replace(
+    "return Math.max(...rows) / width;",
+    """const line = rows.indexOf(Math.max(...rows)), columns = new Array(width).fill(0);
+  for (let at = Math.max(0, line - 6) * width; at < Math.min(height, line + 6) * width; at += 1)
+    if (data[4 * at + 3] > 60 && ink.every((tone, of) => Math.abs(data[4 * at + of] - tone) < 40)) columns[at % width] += 1;
+  return columns.filter((count) => count > 3).length;""",
+)
 
 
 async def stored(platform: dict[str, str], tags: Mapping[str, str] = {}, *values: float | str) -> str:
@@ -117,6 +127,20 @@ async def test_a_series_that_comes_more_seldom_than_its_buckets_is_a_line_and_it
     async with shown(browser, platform, f"{name}/usage", every="30s", start="1h", tag="host=c") as watched:
         await expect(watched.page.locator("ob-chart canvas")).to_be_visible()
         assert 0.15 < await watched.page.evaluate(INKED) < 0.45
+
+
+async def test_a_value_between_gaps_is_a_point_and_the_line_beside_it_has_none(
+    browser: Browser, platform: dict[str, str]
+) -> None:
+    name, now = f"t{uuid.uuid4().hex[:10]}", time.time_ns()
+    lines = [f"{name} usage=5 {now - back * 60_000_000_000}" for back in (2, *range(12, 50))]
+    async with httpx2.AsyncClient(timeout=30) as http:
+        assert (await http.post(f"{platform['timeseries-service']}/api/v2/write", content="\n".join(lines))).is_success
+    async with shown(browser, platform, f"{name}/usage", every="1m", start="1h") as watched:
+        await expect(watched.page.locator("ob-chart canvas")).to_be_visible()
+        assert await watched.page.evaluate(INKED) > 0.4
+        assert 1 <= await watched.page.evaluate(POINTED) <= 10
+        await watched.page.screenshot(path=picture("lone-point"))
 
 
 async def test_a_long_name_in_the_list_of_metrics_leaves_the_others_their_room(

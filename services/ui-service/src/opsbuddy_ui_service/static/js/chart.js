@@ -61,6 +61,12 @@ function piled(series) {
   return series.map((each) => each.values).reverse().map((values) => (below = below.map((sum, at) => sum + (values[at] ?? 0)))).reverse();
 }
 
+// Where values between two gaps are: each is drawn as a point, or it would not be seen.
+function lonely(values) {
+  const ends = (at) => values[at] === null || !(at in values);
+  return [...values.keys()].filter((at) => values[at] != null && ends(at - 1) && ends(at + 1));
+}
+
 class Chart extends HTMLElement {
   #data = { times: [], series: [] };
   #given = false;
@@ -156,7 +162,7 @@ class Chart extends HTMLElement {
       const colour = this.#tone(tone, at);
       return bars
         ? { label: name, stroke: colour, fill: colour, width: 0, points: { show: false }, paths: uPlot.paths.bars({ size: [0.9, 60], align: 1, gap: 1 }) }
-        : { label: name, stroke: colour, width: 1.5, dash: DASHES[Math.floor(at / 2) % DASHES.length], spanGaps: false, points: { show: (plot, index) => this.#lonely(plot, index) } };
+        : { label: name, stroke: colour, width: 1.5, dash: DASHES[Math.floor(at / 2) % DASHES.length], spanGaps: false, points: { show: false, filter: (plot, index) => lonely(plot.data[index]) } };
     });
     this.#plot = new uPlot({
       width: this.place.clientWidth || 600,
@@ -178,12 +184,6 @@ class Chart extends HTMLElement {
     const least = this.getAttribute("zero") === "no" ? low ?? 0 : Math.min(0, low ?? 0), most = high ?? 1;
     return most > least ? [least, most + (most - least) * 0.06] : [least, least + 1];
   }
-  // a value between two gaps is a point, or it would not be seen
-  #lonely(plot, index) {
-    const ends = (all, at) => all[at] === null || !(at in all);
-    return plot.data[index].some((value, at, all) => value != null && ends(all, at - 1) && ends(all, at + 1));
-  }
-
   #legend(shape) {
     this.values = [];
     const time = document.createElement("time");
