@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import psutil
 
 from tests.support.processes import has_ended
 from tests.support.programs import BIN
+from tests.support.wait import eventually
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests/cluster/apiserver.sh"
@@ -50,14 +50,16 @@ def running() -> Iterator[Path]:
             _run([str(SCRIPT), "stop"], environment)
 
 
-def kill(kubeconfig: Path) -> list[str]:
+async def kill(kubeconfig: Path) -> list[str]:
     """Kill the API server, which is gone when this returns, and return the command that starts it again."""
-    pid = int((kubeconfig.parent / "apiserver.pid").read_text())
-    command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
-    server = psutil.Process(pid)
+    server = psutil.Process(int((kubeconfig.parent / "apiserver.pid").read_text()))
+    command = server.cmdline()
     server.kill()
-    while not has_ended(server):
-        time.sleep(0.01)
+
+    async def ended() -> bool:
+        return has_ended(server)
+
+    await eventually(ended, what="the API server is gone")
     return command
 
 

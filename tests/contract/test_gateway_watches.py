@@ -187,7 +187,7 @@ async def test_watches_go_on_after_the_api_server_restarts(tmp_path, reachable: 
                     return answer.status == 200
 
             await eventually(answers, within=5)
-            command = await asyncio.to_thread(kill, admin)
+            command = await kill(admin)
             for _ in range(5):
                 assert await answers(), "requests go on without an API server"
             start_again(admin, command)

@@ -343,7 +343,7 @@ async def test_it_outlives_an_api_server_that_goes_away(apiserver, cluster, tmp_
         await process.ready()
         await cluster.apply(resource("first", replicas=2))
         await cluster.until("first", "Progressing")
-        command = kill(apiserver)
+        command = await kill(apiserver)
 
         async def noticed():
             return not process.status()["leads"]

@@ -22,24 +22,16 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), py
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'&amp;"
 
 # the largest part of a row of the chart that is drawn upon in the colour of the first series
-INKED = """(() => {
+INK = """(() => {
   const canvas = document.querySelector("ob-chart canvas"), ink = getComputedStyle(document.body).color.match(/\\d+/g).map(Number);
   const { width, height, data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  const rows = new Array(height).fill(0);
-  for (let at = 0; at < width * height; at += 1)
-    if (data[4 * at + 3] > 60 && ink.every((tone, of) => Math.abs(data[4 * at + of] - tone) < 40)) rows[Math.floor(at / width)] += 1;
-  return Math.max(...rows) / width;
-})()"""
-
-
-# how many columns of pixels have a point: more ink above each other than a line has
-POINTED = INKED.replace(
-    "return Math.max(...rows) / width;",
-    """const line = rows.indexOf(Math.max(...rows)), columns = new Array(width).fill(0);
-  for (let at = Math.max(0, line - 6) * width; at < Math.min(height, line + 6) * width; at += 1)
-    if (data[4 * at + 3] > 60 && ink.every((tone, of) => Math.abs(data[4 * at + of] - tone) < 40)) columns[at % width] += 1;
-  return columns.filter((count) => count > 3).length;""",
-)
+  const inked = (at) => data[4 * at + 3] > 60 && ink.every((tone, of) => Math.abs(data[4 * at + of] - tone) < 40);
+  const rows = new Array(height).fill(0), columns = new Array(width).fill(0);
+  for (let at = 0; at < width * height; at += 1) if (inked(at)) rows[Math.floor(at / width)] += 1;
+  const longest = Math.max(...rows), line = rows.indexOf(longest);
+  for (let at = Math.max(0, line - 6) * width; at < Math.min(height, line + 6) * width; at += 1) if (inked(at)) columns[at % width] += 1;
+  return { line: longest / width, pointed: columns.filter((count) => count > 3).length };
+})()"""  # how much of the width a level line takes, and how many columns of pixels have more ink above each other than a line has
 
 
 async def stored(platform: dict[str, str], tags: Mapping[str, str] = {}, *values: float | str) -> str:
@@ -119,14 +111,14 @@ async def test_a_series_that_comes_more_seldom_than_its_buckets_is_a_line_and_it
     name = await stored(platform, {}, *[5.0] * 50)
     async with shown(browser, platform, f"{name}/usage", every="30s", start="1h", tag="host=a") as watched:
         await expect(watched.page.locator("ob-chart canvas")).to_be_visible()
-        assert await watched.page.evaluate(INKED) > 0.6
+        assert (await watched.page.evaluate(INK))["line"] > 0.6
     now = time.time_ns()
     lines = [f"{name},host=c usage=5 {now - back * 60_000_000_000}" for back in (*range(1, 10), *range(40, 50))]
     async with httpx2.AsyncClient(timeout=30) as http:
         assert (await http.post(f"{platform['timeseries-service']}/api/v2/write", content="\n".join(lines))).is_success
     async with shown(browser, platform, f"{name}/usage", every="30s", start="1h", tag="host=c") as watched:
         await expect(watched.page.locator("ob-chart canvas")).to_be_visible()
-        assert 0.15 < await watched.page.evaluate(INKED) < 0.45
+        assert 0.15 < (await watched.page.evaluate(INK))["line"] < 0.45
 
 
 async def test_a_value_between_gaps_is_a_point_and_the_line_beside_it_has_none(
@@ -138,8 +130,9 @@ async def test_a_value_between_gaps_is_a_point_and_the_line_beside_it_has_none(
         assert (await http.post(f"{platform['timeseries-service']}/api/v2/write", content="\n".join(lines))).is_success
     async with shown(browser, platform, f"{name}/usage", every="1m", start="1h") as watched:
         await expect(watched.page.locator("ob-chart canvas")).to_be_visible()
-        assert await watched.page.evaluate(INKED) > 0.4
-        assert 1 <= await watched.page.evaluate(POINTED) <= 10
+        ink = await watched.page.evaluate(INK)
+        assert ink["line"] > 0.4
+        assert 1 <= ink["pointed"] <= 10
         await watched.page.screenshot(path=picture("lone-point"))
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from opsbuddy_core.errors import UnavailableError
 from opsbuddy_gateway.service.figures import KEPT, Figures, points
 from opsbuddy_gateway.service.window import Window
-from opsbuddy_gateway.storage.series import HttpSeriesStore, NotKeptError
+from opsbuddy_gateway.storage.series import HttpSeriesStore
 from tests.services.gateway.conftest import session
 from tests.services.gateway.process import route, running
 from tests.services.gateway.test_breaker import Clock
@@ -54,41 +55,41 @@ class Store:
 
     async def write(self, points: Any) -> None:
         if self.away:
-            raise NotKeptError("it takes no connection")
+            raise UnavailableError("The timeseries service: it takes no connection.")
         self.kept += [each["timestamp"] for each in points]
 
 
 async def test_what_a_store_that_is_away_did_not_take_comes_with_the_next_round_in_order_and_within_bounds():
     clock, store = Clock(), Store()
     clock.now = 120.4
-    figures = Figures(lambda at: [{"timestamp": at.strftime("%H:%M:%S")}], store, clock)
-    await figures.round(60)
+    figures = Figures(lambda at: [{"timestamp": at.strftime("%H:%M:%S")}], store, 60, clock)
+    await figures.round()
     store.away = True
     for _ in range(2):
         clock.now += 60
-        await figures.round(60)
+        await figures.round()
     assert store.kept == ["00:02:00"]
     store.away = False
     clock.now += 60
-    await figures.round(60)
+    await figures.round()
     assert store.kept == ["00:02:00", "00:03:00", "00:04:00", "00:05:00"]
     store.away = True
     for _ in range(KEPT + 5):
         clock.now += 60
-        await figures.round(60)
+        await figures.round()
     store.away, store.kept = False, []
     clock.now += 60
-    await figures.round(60)
+    await figures.round()
     assert len(store.kept) == KEPT
 
 
 async def test_an_address_where_nobody_takes_anything_is_named_in_a_few_words():
     with refusing() as address:
         async with HttpSeriesStore(f"http://{address}") as store:
-            with pytest.raises(NotKeptError, match="takes no connection"):
+            with pytest.raises(UnavailableError, match="takes no connection"):
                 await store.write([])
     async with HttpSeriesStore("nowhere") as store:
-        with pytest.raises(NotKeptError, match="address is not valid"):
+        with pytest.raises(UnavailableError, match="address is not valid"):
             await store.write([])
 
 

@@ -2,6 +2,7 @@
 
 import socket
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -168,6 +169,6 @@ def _jobs(
         jobs["openapi"] = lambda: catalogue.run(known.table, known.services, every)
     if clients.series:
         origin = socket.gethostname()
-        figures = Figures(lambda at: points(at, origin, known.services, TRAFFIC.ended), clients.series)
-        jobs["figures"] = lambda: figures.run(settings.figures_seconds)
+        taken = partial(points, origin=origin, services=known.services, ended=TRAFFIC.ended)
+        jobs["figures"] = Figures(taken, clients.series, settings.figures_seconds).run
     return jobs

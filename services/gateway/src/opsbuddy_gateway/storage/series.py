@@ -1,12 +1,12 @@
 """Where figures are kept over time: the timeseries service."""
 
-import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Protocol, Self
 
 import aiohttp
 
+from opsbuddy_core.errors import UnavailableError
 from opsbuddy_core.trace import unsampled
 from opsbuddy_gateway.storage.trouble import trouble
 
@@ -14,15 +14,11 @@ Point = dict[str, Any]
 LIMIT_SECONDS = 10.0
 
 
-class NotKeptError(Exception):
-    """Points were not taken now, and may be later; says why in a few words."""
-
-
 class SeriesStore(Protocol):
     """Keeps points; one that is written twice is kept once."""
 
     async def write(self, points: Sequence[Point]) -> None:
-        """Keep what can be kept, for good or not at all; raises NotKeptError when it has to be tried again."""
+        """Keep what can be kept, for good or not at all; raises UnavailableError when it has to be tried again."""
         ...
 
 
@@ -49,9 +45,7 @@ class HttpSeriesStore:
                 self._url, json={"points": points}, headers={"traceparent": unsampled()}, allow_redirects=False
             ) as answer:
                 status = answer.status
-        except TimeoutError:
-            raise NotKeptError(f"no answer within {LIMIT_SECONDS:g} s") from None
-        except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
-            raise NotKeptError(trouble(error)) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise UnavailableError(f"The timeseries service: {trouble(error)}.") from None
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise NotKeptError(f"it answers {status}")
+            raise UnavailableError(f"The timeseries service answers {status}.")
